@@ -1,0 +1,57 @@
+# The course's commands. Each one installs what it needs into .venv on first use and does only what is stale after that.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NOTEBOOKS := book exercises solutions
+SITE_SOURCES = $(shell git ls-files -co --exclude-standard book exercises solutions course_lib _config.yml _toc.yml 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab grade notebooks clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+book: _build/html/index.html ## build the site and say where to open it
+	@echo "Open file://$(CURDIR)/_build/html/index.html"
+
+_build/html/index.html: $(VENV)/.site $(SITE_SOURCES)
+	rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going
+
+test: $(VENV)/.site $(VENV)/.tests _build/html/index.html ## run everything that CI checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python -m pytest tests/lib tests/grading tests/book
+	PYTHONPATH=tests/book $(BIN)/python -m pytest -p nbval_budget --nbval --nbval-current-env \
+	  --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 300 $(NOTEBOOKS)
+
+lab: $(VENV)/.lab ## open the course in JupyterLab
+	$(BIN)/jupyter lab book/01_degradation.ipynb
+
+grade: $(VENV)/.tests ## grade the solutions, as a demonstration
+	for notebook in solutions/*.ipynb; do $(BIN)/python -m pytest -q tests/exercises --submission $$notebook || exit 1; done
+
+notebooks: $(VENV)/.tests ## authors: run every notebook and store its outputs
+	$(BIN)/python tools/notebooks.py run
+
+clean: ## remove the built site and the environment
+	rm -rf _build $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# .site, .tests and .lab are stamps: the extra of that name in pyproject.toml is installed.
+# The site is built from stored outputs and needs neither the package nor torch, so a reader need not wait for them.
+SITE_PACKAGES = $(BIN)/python -c 'import tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["site"])'
+
+$(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the packages for 'site' into $(VENV)"
+	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
+	@touch $@
+
+$(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the packages for '$*' into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@touch $@

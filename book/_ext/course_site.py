@@ -1,0 +1,238 @@
+"""What the course adds to Jupyter Book: facts under titles, an index page, a security policy, repairs of the theme.
+
+Nothing here is needed to read the sources; it acts on the built HTML only, and building twice gives the same files.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Union
+from urllib.parse import urljoin, urlsplit
+
+from docutils import nodes
+from sphinx.ext.autodoc.mock import _MockObject
+from sphinx.util import inspect
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # autodoc reads course_lib from the checkout, installed or not
+# Annotations such as ``Tensor | None`` are evaluated on import; Sphinx's stand-in for torch knows no "|".
+_MockObject.__or__ = lambda self, other: Union[self, other]  # noqa: UP007
+_MockObject.__ror__ = lambda self, other: Union[other, self]  # noqa: UP007
+
+# Icons of the buttons, 24×24 strokes of our own. The theme's way is a script of 1.5 MB that draws 2,000 of them.
+ICONS = {
+    "angle-left": "M15 5l-7 7 7 7",
+    "angle-right": "M9 5l7 7-7 7",
+    "arrow-up": "M12 20V4m-7 7l7-7 7 7",
+    "bars": "M3 6h18M3 12h18M3 18h18",
+    "circle-half-stroke": "M12 3a9 9 0 0 0 0 18a9 9 0 0 0 0-18v18m2-17v16m2.5-15v14m2-12v10",
+    "download": "M12 3v12m-6-6l6 6 6-6M4 20h16",
+    "file": "M6 3h8l5 5v13H6zM14 3v5h5",
+    "file-pdf": "M6 9V3h12v6M6 18H3V9h18v9h-3M6 14h12v7H6z",
+    "github": "M7 7v10M7 3a2 2 0 1 0 0 4a2 2 0 1 0 0-4M7 17a2 2 0 1 0 0 4a2 2 0 1 0 0-4"
+    "M17 5a2 2 0 1 0 0 4a2 2 0 1 0 0-4M17 9c0 4-10 3-10 6",
+    "lightbulb": "M9 18h6M10 21h4M12 3a6 6 0 0 0-4 10.5c1 1 1 2 1 4.5h6c0-2.5 0-3.5 1-4.5A6 6 0 0 0 12 3",
+    "list": "M8 6h13M8 12h13M8 18h13M3 6h1M3 12h1M3 18h1",
+    "magnifying-glass": "M10.5 4a6.5 6.5 0 1 0 0 13a6.5 6.5 0 0 0 0-13M15.5 15.5L21 21",
+    "moon": "M20 14.5A8.5 8.5 0 1 1 9.5 4A7 7 0 0 0 20 14.5z",
+    "pencil-alt": "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
+    "rocket": "M7 4l13 8-13 8z",  # the launch menu: run this page
+    "sun": "M12 7a5 5 0 1 0 0 10a5 5 0 0 0 0-10M12 1v2M12 21v2M1 12h2M21 12h2"
+    "M4.2 4.2l1.5 1.5M18.3 18.3l1.5 1.5M4.2 19.8l1.5-1.5M18.3 5.7l1.5-1.5",
+}
+ICON = re.compile(r'<(i|span) class="([^"]*\bfa[bsr]\b[^"]*|[^"]*\bfa-(?:solid|brands|regular)\b[^"]*)"([^>]*)></\1>')
+
+# Faults of the theme, most of them found by axe-core: pattern, replacement. None matches what it has put there itself.
+VIEWPORT = '<meta name="viewport" content="[^"]*" ?/>'
+REPAIRS = [
+    # the accessible name of a control contains the text that is seen
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1"),
+    (r'="Color mode"', '="Colour mode"'),
+    (r'(<button class="sidebar-toggle [^>]*?) title="(Toggle \w+ sidebar)"', r'\1 aria-label="\2" data-bs-title="\2"'),
+    # no paragraph inside <summary> and in the link of the logo
+    (r'<p class="((?:collapsed|expanded) admonition-title)">(.*?)</p>', r'<span class="\1">\2</span>'),
+    (r'<p class="title logo__title">(.*?)</p>', r'<span class="title logo__title">\1</span>'),
+    # everything lies in a landmark, and the items of a list are items
+    (r'<div id="pst-primary-sidebar" class="([^"]*)">',
+     r'<div id="pst-primary-sidebar" class="\1" role="complementary" aria-label="Contents of the course">'),
+    (r'(<div class="citation" id="[^"]*" role=)"doc-biblioentry"', r'\1"listitem"'),
+    # a wide equation scrolls in its box, also by keyboard
+    (r'<div class="math notranslate nohighlight">', '<div class="math notranslate nohighlight" tabindex="0">'),
+    # tags that occur two and three times, and the script that drew the icons
+    (rf"({VIEWPORT})(.*?){VIEWPORT}", r"\1\2"),
+    (rf"({VIEWPORT})(.*?){VIEWPORT}", r"\1\2"),
+    (r'\s*<!-- So that users can add custom icons -->\s*<script defer src="[^"]*/fontawesome\.js[^"]*"></script>', ""),
+]  # fmt: skip
+REPAIRS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in REPAIRS]
+# Only the search page reads the search index; the theme loads it everywhere.
+SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_data|searchindex)\.js[^"]*"></script>')
+
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.S)
+HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
+
+
+def setup(app):
+    app.connect("config-inited", derive_settings)
+    app.connect("source-read", name_solutions)
+    app.connect("doctree-read", name_folded_cells)
+    app.connect("html-page-context", add_page_facts)
+    app.connect("autodoc-process-signature", true_signature)
+    app.connect("build-finished", finish_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def derive_settings(app, config):
+    """The missing-page page needs absolute addresses; take their prefix from the one address of the site."""
+    config.notfound_urls_prefix = urlsplit(config.html_baseurl).path or "/"
+
+
+def true_signature(app, what, name, obj, options, signature, return_annotation):
+    """Show the parameters of ``__init__`` for a class: a mocked base hides them behind ``(*args, **kwargs)``."""
+    if what == "class" and "__init__" in vars(obj):
+        parameters = inspect.signature(vars(obj)["__init__"], bound_method=True)
+        return inspect.stringify_signature(parameters, show_annotation=False), return_annotation
+    return None
+
+
+def name_solutions(app, docname, source):
+    """A solution is its exercise page word for word; only the site, which shows both, has to tell them apart."""
+    if docname.startswith("solutions/"):
+        source[0] = source[0].replace('"# Exercises ', '"# Solutions ', 1)
+
+
+def name_folded_cells(app, doctree):
+    """Call a folded cell what it is: the set-up of the notebook, or an answer."""
+    names = {"tag_setup": "set-up cell", "tag_answer": "answer"}
+    for cell in doctree.findall(nodes.container):
+        for tag, name in names.items():
+            if "prompt_show" in cell and tag in cell["classes"]:
+                cell["prompt_show"], cell["prompt_hide"] = f"Show the {name}", f"Hide the {name}"
+
+
+def add_page_facts(app, pagename, templatename, context, doctree):
+    """Under a notebook's title: how long it runs, and the way between chapter, exercises and solutions."""
+    facts = page_facts(app, pagename, context["pathto"]) if doctree is not None else ""
+    if facts:
+        context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="course-facts">{facts}</p>', 1)
+
+
+def page_facts(app, pagename, pathto):
+    source = Path(app.env.doc2path(pagename))
+    if source.suffix != ".ipynb":
+        return ""
+    facts = []
+    seconds = json.loads(source.read_text(encoding="utf-8"))["metadata"].get("course", {}).get("seconds")
+    if seconds is not None:
+        facts.append(f"Runs top to bottom in {math.ceil(seconds)} s on 2 CPU cores.")
+    folder, _, name = pagename.rpartition("/")
+    for other, label in (("book", "Chapter"), ("exercises", "Exercises"), ("solutions", "Solutions")):
+        page = f"{other}/{name}"
+        if other != folder and page in app.env.found_docs:
+            facts.append(f'<a class="reference internal" href="{pathto(page)}">{label}</a>')
+    return " ".join(facts)
+
+
+def finish_pages(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    static = out / "_static"
+    for useless in ("*.map", "*.ttf", "*macros.html", "fontawesome.js"):
+        for path in static.rglob(useless):
+            path.unlink()
+    write_index(app, out)
+    write_sitemap(app, out)
+    pages = {path: repair(path.read_text(encoding="utf-8"), path.name) for path in out.rglob("*.html")}
+    handlers = {html.unescape(code) for page in pages.values() for code in HANDLER.findall(page)}
+    for path, page in pages.items():
+        # The policy comes before all that it governs. The search page parses the others: all handlers everywhere.
+        page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy(page, handlers)}', 1)
+        if page != path.read_text(encoding="utf-8"):
+            path.write_text(page, encoding="utf-8")
+
+
+def repair(page, name):
+    page = ICON.sub(draw_icon, POLICY.sub("", page))
+    for pattern, replacement in REPAIRS:
+        page = pattern.sub(replacement, page)
+    return page if name == "search.html" else SEARCH_SCRIPTS.sub("", page)
+
+
+def draw_icon(match):
+    """The icon as SVG in the page; one that we have no drawing for stays as it is and comes from the theme's font."""
+    classes = match[2].split()
+    name = next((c[3:] for c in classes if c.startswith("fa-") and c[3:] in ICONS), None)
+    if name is None:
+        return match[0]
+    kept = " ".join(c for c in classes if not c.startswith("fa") or c == "fa-lg")
+    mode = re.search(r'data-mode="[a-z]+"', match[3])
+    return (
+        f'<svg class="icon icon-{name} {kept}" {mode[0] if mode else ""} viewBox="0 0 24 24" aria-hidden="true">'
+        f'<path d="{ICONS[name]}"/></svg>'
+    )
+
+
+def policy(page, handlers):
+    """A tag that lets the page load from its own host only, and run no script but these."""
+    hashes = sorted({sha256(code) for code in INLINE_SCRIPT.findall(page)})
+    if handlers:
+        hashes += ["'unsafe-hashes'", *sorted(map(sha256, handlers))]
+    rules = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *hashes],
+        "style-src": ["'self'", "'unsafe-inline'"],  # MathJax and drawings set styles
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],  # the search page fetches the pages it quotes
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+    }
+    content = "; ".join(f"{name} {' '.join(values)}" for name, values in rules.items())
+    return f'<meta http-equiv="Content-Security-Policy" content="{content}" />\n    '
+
+
+def sha256(code):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
+def write_index(app, out):
+    """A valid page at the root instead of a bare redirection."""
+    start = app.builder.get_target_uri(app.config.root_doc)
+    title = html.escape(app.config.html_title)
+    (out / "index.html").write_text(
+        f"""<!DOCTYPE html>
+<html lang="{app.config.language}">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta http-equiv="refresh" content="0; url={start}" />
+    <title>{title}</title>
+    <link rel="canonical" href="{urljoin(app.config.html_baseurl, start)}" />
+    <link rel="icon" href="_static/favicon.svg" />
+  </head>
+  <body>
+    <main>
+      <h1>{title}</h1>
+      <p><a href="{start}">To the course</a></p>
+    </main>
+  </body>
+</html>
+""",
+        encoding="utf-8",
+    )
+
+
+def write_sitemap(app, out):
+    base, pages = app.config.html_baseurl, map(app.builder.get_target_uri, sorted(app.env.found_docs))
+    entries = "".join(f"  <url><loc>{html.escape(urljoin(base, page))}</loc></url>\n" for page in pages)
+    (out / "sitemap.xml").write_text(
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{entries}</urlset>\n',
+        encoding="utf-8",
+    )

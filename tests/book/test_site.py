@@ -1,0 +1,292 @@
+"""The built site, as its readers meet it: from the files, and in a browser, wide and narrow, light and dark.
+
+The site is the folder that the variable SITE_HTML names, else ``_build/html``, which is built when it is missing or
+older than its sources.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools"), str(Path(__file__).parent)]
+
+yaml = pytest.importorskip("yaml", reason="reading _config.yml needs PyYAML")
+
+from check_links import Page, broken_links  # noqa: E402
+from screenshots import SCHEMES, WIDTHS, browser, find_chromium, serve, settle, site_pages, site_prefix  # noqa: E402
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+DOCUMENTS = [TOC["root"]] + [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
+NOTEBOOKS = [document for document in DOCUMENTS if (ROOT / f"{document}.ipynb").is_file()]
+REPOSITORY, BRANCH = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
+
+
+def newest(paths) -> float:
+    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)
+
+
+def sources():
+    yield from (ROOT / "_config.yml", ROOT / "_toc.yml")
+    for folder in ("book", "exercises", "solutions", "course_lib"):
+        yield from (path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    if os.environ.get("SITE_HTML"):
+        return Path(os.environ["SITE_HTML"]).resolve()
+    built = ROOT / "_build/html"
+    if newest([built / "index.html"]) < newest(sources()):
+        tool = shutil.which("jupyter-book", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        if tool is None:
+            pytest.skip("_build/html is missing or out of date and jupyter-book is not installed (extra `site`)")
+        command = [tool, "build", ".", "-W", "-n", "--keep-going"]
+        built_now = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        if built_now.returncode:
+            (built / "index.html").unlink(missing_ok=True)  # else the next run would take this site for a good one
+            output = (built_now.stdout + built_now.stderr).splitlines()
+            told = [line for line in output if "WARNING" in line or "ERROR" in line]
+            pytest.fail("jupyter-book failed:\n" + failures(told or output[-30:]))
+    return built
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> dict[str, str]:
+    """The text of every page, the redirection at the root included."""
+    return {name: (site / name).read_text(encoding="utf-8") for name in ["index.html", *site_pages(site)]}
+
+
+def failures(lines) -> str:
+    lines = list(lines)
+    return "\n".join(lines[:40] + [f"… and {len(lines) - 40} more"] * (len(lines) > 40))
+
+
+# The files
+
+
+def test_every_document_of_the_contents_has_a_page(site):
+    missing = [document for document in DOCUMENTS if not (site / f"{document}.html").is_file()]
+    assert not missing
+
+
+def test_internal_links_and_anchors_lead_somewhere(site):
+    count, broken = broken_links(site, site_prefix())
+    assert count > 10 * len(DOCUMENTS), "the pages were not read"
+    assert not broken, failures(broken)
+
+
+def test_nothing_is_loaded_from_another_host(site, pages):
+    """Scripts, styles, images and fonts are in the site; a link that the reader may follow is another matter."""
+    outside = []
+    for name in pages:
+        for tag, relation, address in Page(site / name).addresses:
+            loaded = tag not in ("a", "link") or set(relation.split()) & {"stylesheet", "icon", "preload", "manifest"}
+            if loaded and (urlsplit(address).netloc or urlsplit(address).scheme not in ("", "data")):
+                outside.append(f"{name}: <{tag}> {address}")
+    for style in [*site.rglob("*.css"), *(site / name for name in pages)]:
+        text = style.read_text(encoding="utf-8")
+        found = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)", text)
+        outside += [f"{style.name}: {address}" for address in found]
+    assert not outside, failures(outside)
+
+
+def test_policy_allows_only_this_host_and_the_scripts_of_the_page(pages):
+    for name, page in pages.items():
+        policies = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+        assert len(policies) == 1, f"{name} has {len(policies)} policies"
+        assert not re.search("<script|<style|<link", page.split("Content-Security-Policy")[0]), f"{name}: too late"
+        rules = {rule.split()[0]: rule.split()[1:] for rule in policies[0].split(";")}
+        assert rules["default-src"] == ["'none'"], name
+        assert not {"'unsafe-inline'", "'unsafe-eval'", "*"} & set(rules["script-src"]), name
+        assert not [source for rule in rules.values() for source in rule if "://" in source], name
+        for script in re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, re.S):
+            digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            assert f"'sha256-{digest}'" in rules["script-src"], f"{name} forbids its own script: {script[:60]}"
+
+
+@pytest.mark.parametrize("document", NOTEBOOKS)
+def test_notebook_page_offers_to_run_and_to_download_it(site, pages, document):
+    addresses = {address for _, _, address in Page(site / f"{document}.html").addresses}
+    owner_and_name = urlsplit(REPOSITORY).path.strip("/")
+    assert f"https://colab.research.google.com/github/{owner_and_name}/blob/{BRANCH}/{document}.ipynb" in addresses
+    assert f"https://mybinder.org/v2/gh/{owner_and_name}/{BRANCH}?urlpath=lab/tree/{document}.ipynb" in addresses
+    assert f"{REPOSITORY}/edit/{BRANCH}/{document}.ipynb" in addresses
+    download = site / f"_sources/{document}.ipynb"
+    assert any((site / document).parent.joinpath(address).resolve() == download.resolve() for address in addresses)
+    assert json.loads(download.read_text(encoding="utf-8"))["nbformat"] == 4
+
+
+@pytest.mark.parametrize("document", NOTEBOOKS)
+def test_notebook_page_shows_the_time_measured(pages, document):
+    notebook = json.loads((ROOT / f"{document}.ipynb").read_text(encoding="utf-8"))
+    seconds = notebook["metadata"].get("course", {}).get("seconds")
+    shown = re.findall(r"Runs top to bottom in (\d+) s on 2 CPU cores\.", pages[f"{document}.html"])
+    assert shown == ([] if seconds is None else [str(math.ceil(seconds))])
+    assert seconds is not None or document.startswith("exercises/"), "the author's tool has not recorded a time"
+
+
+@pytest.mark.parametrize("document", NOTEBOOKS)
+def test_chapter_exercises_and_solutions_lead_to_each_other(pages, document):
+    folder, name = document.split("/")
+    facts = re.search(r'<p class="course-facts">(.*?)</p>', pages[f"{document}.html"], re.S)
+    others = [f"{other}/{name}" for other in ("book", "exercises", "solutions") if other != folder]
+    for other in (other for other in others if other in DOCUMENTS):
+        assert facts and f'href="../{other}.html"' in facts[1], other
+
+
+def test_pages_have_a_language_a_title_an_icon_and_one_heading(pages):
+    for name, page in pages.items():
+        assert '<html lang="en"' in page, name
+        assert re.search(r"<title>\s*\S", page), name
+        assert '<link rel="icon"' in page, name
+        article = page[page.find("<article") :] if "<article" in page else page
+        assert len(re.findall(r"<h1[\s>]", article)) == 1, name
+
+
+def test_no_two_documents_share_a_title(pages):
+    titles = [re.search(r"<title>(.*?)</title>", pages[f"{document}.html"], re.S)[1].strip() for document in DOCUMENTS]
+    assert sorted(set(titles)) == sorted(titles)
+
+
+def test_images_say_what_is_seen(pages):
+    """Every picture of an article has an alternative text that is more than the name of its file."""
+    silent = []
+    for name, page in ((f"{document}.html", pages[f"{document}.html"]) for document in DOCUMENTS):
+        for image in re.findall(r"<img\b[^>]*>", page[page.find("<article") : page.find("</article>")]):
+            text = html.unescape(re.search(r'alt="([^"]*)"', image)[1]) if "alt=" in image else ""
+            if len(text.split()) < 3:
+                silent.append(f"{name}: {image[:160]}")
+    assert not silent, failures(silent)
+
+
+def test_address_of_the_site_is_used_where_it_must_be_absolute(site, pages):
+    base = CONFIG["html"]["baseurl"]
+    sitemap = ElementTree.parse(site / "sitemap.xml").getroot()
+    listed = {location.text for location in sitemap.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
+    assert {urljoin(base, f"{document}.html") for document in DOCUMENTS} <= listed
+    assert f'href="{site_prefix()}_static/course.css' in pages["404.html"]
+    start = f"{TOC['root']}.html"
+    assert f'<link rel="canonical" href="{urljoin(base, start)}"' in pages["index.html"]
+    assert f'<a href="{start}">' in pages["index.html"], "no way on without the redirection"
+
+
+# The browser
+
+BROWSER_PROBLEMS = """() => {
+  const problems = [], width = document.documentElement.clientWidth, wide = document.documentElement.scrollWidth;
+  if (wide > width) problems.push(`the page is ${wide} px wide`);
+  const scrolls = (element) => {
+    for (let box = element; box && box !== document.body; box = box.parentElement)
+      if (getComputedStyle(box).overflowX !== "visible") return true;
+    return false;
+  };
+  for (const element of document.querySelectorAll("article *")) {
+    const { width: size, right } = element.getBoundingClientRect();
+    if (!size || right <= width + 1 || getComputedStyle(element).position === "absolute" || scrolls(element)) continue;
+    problems.push(`${element.tagName} ends at ${Math.round(right)} px: ${element.textContent.trim().slice(0, 50)}`);
+    break;
+  }
+  const count = (selector) => document.querySelectorAll(selector).length;
+  const formulas = count("article .math"), set = count("article .math mjx-container");
+  if (formulas !== set) problems.push(`${set} of ${formulas} formulas are set`);
+  for (const fault of document.querySelectorAll("mjx-merror")) problems.push(`formula: ${fault.textContent}`);
+  for (const image of document.querySelectorAll("article img"))
+    if (!image.complete || !image.naturalWidth) problems.push(`image not shown: ${image.getAttribute("src")}`);
+  return problems;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    pytest.importorskip("playwright.sync_api", reason="looking at pages needs Playwright (pip install playwright)")
+    if find_chromium() is None:
+        pytest.skip("looking at pages needs a Chromium of the system, and there is none on the PATH")
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with serve(site, site_prefix()) as served:
+        yield served
+
+
+def watch(page, address) -> list[str]:
+    """A list that fills with what goes wrong while the page is open. The browser itself finds no other host."""
+    problems = []
+
+    def request(asked):
+        if not asked.url.startswith((address, "data:")):
+            problems.append(f"asks for {asked.url}")
+
+    page.on("request", request)
+    page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    return problems
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_in_the_browser(site, address, chromium, width):
+    """Light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown."""
+    found = []
+    context = chromium.new_context(viewport={"width": width, "height": 844})
+    for name in site_pages(site):
+        page = context.new_page()
+        problems = watch(page, address)
+        page.emulate_media(color_scheme=SCHEMES[0])
+        page.goto(address + name)
+        settle(page)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+            problems += page.evaluate(BROWSER_PROBLEMS)
+        found += [f"{name}: {problem}" for problem in problems]
+        page.close()
+    context.close()
+    assert not found, failures(found)
+
+
+def test_root_leads_to_the_start_and_search_finds_a_term(address, chromium):
+    page = chromium.new_page()
+    problems = watch(page, address)
+    page.goto(address)
+    page.wait_for_url(f"**/{TOC['root']}.html")
+    page.goto(f"{address}search.html?q=shortcut")
+    page.wait_for_selector("#search-results li a")
+    results = page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.getAttribute('href'))")
+    assert any("glossary" in result for result in results), results
+    assert not problems, failures(problems)
+    page.close()
+
+
+WIDE_PARTS = """() => {
+  const cells = "<td>a_word_of_some_length</td>".repeat(30), table = `<table class="table"><tr>${cells}</tr></table>`;
+  document.querySelector("article section").insertAdjacentHTML("beforeend", `
+    <div class="highlight"><pre>${"x = 1; ".repeat(60)}</pre></div>
+    <div class="pst-scrollable-table-container">${table}</div>
+    <div class="cell"><div class="cell_output"><div class="output text_html">${table}</div></div></div>
+    <p>${"unbreakable".repeat(30)} <code>${"unbreakable".repeat(30)}</code></p>`);
+}"""
+
+
+def test_wide_parts_scroll_inside_their_own_box(address, chromium):
+    """A page that gets a very wide table, program and word stays as wide as the screen."""
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{address}{DOCUMENTS[0]}.html")
+    page.evaluate(WIDE_PARTS)
+    assert page.evaluate(BROWSER_PROBLEMS) == []
+    page.close()
