@@ -91,9 +91,9 @@ def kept_for_backward(model: nn.Module, images: Tensor, labels: Tensor) -> int:
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+        place = tensor.untyped_storage().data_ptr()  # the same for two views of one tensor, which takes memory once
+        if place not in weights:
+            kept[place] = max(kept.get(place, 0), tensor.nbytes)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):

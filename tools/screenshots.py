@@ -90,9 +90,16 @@ def browser():
             chromium.close()
 
 
-def settle(page) -> None:
-    """Wait until equations and fonts are set."""
-    page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+def settle(page, seconds: int = 20) -> None:
+    """Wait until equations and fonts are set, or raise Playwright's error after some seconds."""
+    page.evaluate(
+        """async (limit) => {
+          const ready = (async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; })();
+          const late = new Promise((_, reject) => setTimeout(reject, limit, new Error("equations or fonts are not ready")));
+          await Promise.race([ready, late]);
+        }""",
+        1000 * seconds,
+    )
 
 
 def main():

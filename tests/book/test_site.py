@@ -242,6 +242,8 @@ def watch(page, address) -> list[str]:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_in_the_browser(site, address, chromium, width):
     """Light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown."""
+    from playwright.sync_api import Error as PlaywrightError
+
     found = []
     context = chromium.new_context(viewport={"width": width, "height": 844})
     for name in site_pages(site):
@@ -249,11 +251,14 @@ def test_pages_in_the_browser(site, address, chromium, width):
         problems = watch(page, address)
         page.emulate_media(color_scheme=SCHEMES[0])
         page.goto(address + name)
-        settle(page)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
-            problems += page.evaluate(BROWSER_PROBLEMS)
+        try:
+            settle(page)
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+                problems += page.evaluate(BROWSER_PROBLEMS)
+        except PlaywrightError as error:
+            problems.append(str(error).splitlines()[0])
         found += [f"{name}: {problem}" for problem in problems]
         page.close()
     context.close()
