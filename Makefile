@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOKS := book exercises solutions
-SITE_SOURCES = $(shell git ls-files -co --exclude-standard book exercises solutions course_lib _config.yml _toc.yml 2>/dev/null)
+SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions course_lib -type f \
+  ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 
 .DEFAULT_GOAL := help
 .PHONY: help book test lab grade notebooks clean

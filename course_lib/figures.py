@@ -29,7 +29,7 @@ def use_style() -> None:
     """Set matplotlib's defaults for this session: small figures with large type, for a phone as well as a desk."""
     plt.rcParams.update(
         {
-            "figure.figsize": (6, 3.6),
+            "figure.figsize": (5, 3.4),
             "figure.dpi": 110,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
@@ -94,7 +94,7 @@ def label_line_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) 
 
 
 def gradient_profiles(profiles: Mapping[str, Sequence[float]], kinds: Mapping[str, str]) -> Figure:
-    """Gradient norm of each convolution, input to output, on a logarithmic axis; a norm of exactly 0 is drawn on the floor.
+    """Gradient norm of each convolution, input to output, on a logarithmic axis.
 
     Args:
         profiles: norms by the name to write in the legend.
@@ -102,12 +102,11 @@ def gradient_profiles(profiles: Mapping[str, Sequence[float]], kinds: Mapping[st
     """
     figure, ax = plt.subplots()
     used: dict[str, int] = {}
-    smallest = min(norm for norms in profiles.values() for norm in norms if norm > 0)
     for name, norms in profiles.items():
         dashes = LINES[used.setdefault(kinds[name], 0) % len(LINES)]
         used[kinds[name]] += 1
         place = [i / (len(norms) - 1) for i in range(len(norms))]
-        ax.plot(place, [norm or smallest / 100 for norm in norms], dashes, color=COLOURS[kinds[name]], label=name)
+        ax.plot(place, norms, dashes, color=COLOURS[kinds[name]], label=name)
     ax.set_yscale("log")
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set(xlabel="place in the network (0 = first layer, 1 = last)", ylabel="gradient norm")

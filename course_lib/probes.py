@@ -64,7 +64,7 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
             tuple(outputs[layer].shape),
             outputs[layer].mean().item(),
             outputs[layer].std().item(),
-            0.0 if gradient is None else gradient.norm().item(),
+            0.0 if gradient is None else gradient.double().norm().item(),  # squares of 1e-27 are 0 in float32
         )
         for layer, gradient in zip(layers, gradients, strict=True)
     ]

@@ -95,7 +95,8 @@ def settle(page, seconds: int = 20) -> None:
     page.evaluate(
         """async (limit) => {
           const ready = (async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; })();
-          const late = new Promise((_, reject) => setTimeout(reject, limit, new Error("equations or fonts are not ready")));
+          const fault = new Error("equations or fonts are not ready");
+          const late = new Promise((_, reject) => setTimeout(reject, limit, fault));
           await Promise.race([ready, late]);
         }""",
         1000 * seconds,

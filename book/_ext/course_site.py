@@ -1,6 +1,6 @@
 """What the course adds to Jupyter Book: facts under titles, an index page, a security policy, repairs of the theme.
 
-Nothing here is needed to read the sources; it acts on the built HTML only, and building twice gives the same files.
+It acts on the built site only, and a second pass over its own result changes nothing.
 """
 
 import base64
@@ -40,7 +40,7 @@ ICONS = {
     "magnifying-glass": "M10.5 4a6.5 6.5 0 1 0 0 13a6.5 6.5 0 0 0 0-13M15.5 15.5L21 21",
     "moon": "M20 14.5A8.5 8.5 0 1 1 9.5 4A7 7 0 0 0 20 14.5z",
     "pencil-alt": "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
-    "rocket": "M7 4l13 8-13 8z",  # the launch menu: run this page
+    "rocket": "M8 14c-1-5 1-9 4-12c3 3 5 7 4 12zM8 10l-4 5v4l4-3M16 10l4 5v4l-4-3M12 7v2M10 18l2 4l2-4",
     "sun": "M12 7a5 5 0 1 0 0 10a5 5 0 0 0 0-10M12 1v2M12 21v2M1 12h2M21 12h2"
     "M4.2 4.2l1.5 1.5M18.3 18.3l1.5 1.5M4.2 19.8l1.5-1.5M18.3 5.7l1.5-1.5",
 }
@@ -61,6 +61,8 @@ REPAIRS = [
     (r'<div id="pst-primary-sidebar" class="([^"]*)">',
      r'<div id="pst-primary-sidebar" class="\1" role="complementary" aria-label="Contents of the course">'),
     (r'(<div class="citation" id="[^"]*" role=)"doc-biblioentry"', r'\1"listitem"'),
+    # the empty corner of a table heads nothing
+    (r'<th class="head"><p></p></th>', "<td></td>"),
     # a wide equation scrolls in its box, also by keyboard
     (r'<div class="math notranslate nohighlight">', '<div class="math notranslate nohighlight" tabindex="0">'),
     # tags that occur two and three times, and the script that drew the icons

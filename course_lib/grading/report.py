@@ -47,7 +47,9 @@ def html(results: Iterable[Result]) -> str:
         for test in tests:
             why = "".join(f"<br>{escape(part)}" for part in reason(test).splitlines())
             items += f"<li>{escape(line(test))}{why}</li>"
-        parts.append(f"<p><strong>{escape(exercise)}</strong>: {score(tests)}</p><ul>{items}</ul>")
+        parts.append(
+            f"<p><strong>{escape(exercise)}</strong>: {score(tests)}</p><ul style='list-style:none;padding-left:0'>{items}</ul>"
+        )
     return f'<div class="course-check">{"".join(parts)}</div>'
 
 
