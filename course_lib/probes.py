@@ -64,10 +64,15 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
             tuple(outputs[layer].shape),
             outputs[layer].mean().item(),
             outputs[layer].std().item(),
-            0.0 if gradient is None else gradient.double().norm().item(),  # squares of 1e-27 are 0 in float32
+            0.0 if gradient is None else norm(gradient),
         )
         for layer, gradient in zip(layers, gradients, strict=True)
     ]
+
+
+def norm(gradient: Tensor) -> float:
+    """Euclidean norm in double precision: the squares of a vanishing gradient, 1e-27 say, are 0 in single precision."""
+    return gradient.detach().cpu().double().norm().item()
 
 
 def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:

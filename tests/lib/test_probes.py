@@ -74,3 +74,10 @@ def test_what_is_kept_for_backward_grows_with_the_batch_and_leaves_out_weights()
 
 def test_probes_work_on_imagenet_networks():
     assert len(probe(imagenet_resnet(18, 10, 1), IMAGES[:4], LABELS[:4])) == 21
+
+
+def test_a_gradient_too_small_to_square_still_has_a_norm():
+    """At depth 56 without normalisation the first layer's gradient is near 1e-27, and its squares are 0 in float32."""
+    torch.manual_seed(0)
+    norms = gradient_norms(plain_net(56, in_channels=1, norm=False, init="torch"), IMAGES, LABELS)
+    assert 0 < norms[0] < 1e-20 * norms[-1]
