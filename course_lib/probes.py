@@ -27,7 +27,7 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
     The model comes back as it was: weights, running statistics, gradients and mode.
 
     Args:
-        images: (N, C, H, W), or whatever the model takes.
+        images: (N, C, H, W), or whatever the model takes; they are moved to the model's device.
         labels: (N,) class indices; the loss is the mean cross-entropy.
     Raises:
         ValueError: if the model has no layer with weights, or images and labels differ in number.
@@ -47,7 +47,7 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
     modes = {module: module.training for module in model.modules()}
     try:
         model.train()
-        loss = F.cross_entropy(model(images), labels)
+        loss = loss_of(model, images, labels)
         layers = list(outputs)  # dictionaries keep the order in which the layers ran
         gradients = torch.autograd.grad(loss, [layer.weight for layer in layers], allow_unused=True)
     finally:
@@ -68,6 +68,12 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
         )
         for layer, gradient in zip(layers, gradients, strict=True)
     ]
+
+
+def loss_of(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch, computed where the model is."""
+    device = next(model.parameters()).device
+    return F.cross_entropy(model(images.to(device)), labels.to(device))
 
 
 def norm(gradient: Tensor) -> float:
@@ -102,6 +108,6 @@ def kept_for_backward(model: nn.Module, images: Tensor, labels: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = F.cross_entropy(model(images), labels)
+        loss = loss_of(model, images, labels)
     torch.autograd.grad(loss, list(model.parameters()))
     return sum(kept.values())
