@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from course_lib.models import cross_entropy
 
 LAYERS_WITH_WEIGHTS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
@@ -71,9 +72,9 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
 
 
 def loss_of(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of a batch, computed where the model is."""
+    """Mean cross-entropy of a batch, with that of auxiliary classifiers, computed where the model is."""
     device = next(model.parameters()).device
-    return F.cross_entropy(model(images.to(device)), labels.to(device))
+    return cross_entropy(model(images.to(device)), labels.to(device))
 
 
 def norm(gradient: Tensor) -> float:

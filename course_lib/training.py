@@ -10,11 +10,11 @@ from statistics import mean, stdev
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from course_lib.data import Data
+from course_lib.models import AuxiliaryScores, cross_entropy
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -66,6 +66,7 @@ def fit(
     batch_size: int = 64,
     momentum: float = 0.9,
     weight_decay: float = 1e-4,
+    label_smoothing: float = 0.0,
     seed: int = 0,
     device: str | torch.device | None = None,
     progress: "Progress | None" = None,
@@ -76,8 +77,10 @@ def fit(
     The last incomplete batch of an epoch is left out: batch normalisation over a handful of images harms more than it teaches.
 
     Args:
-        model: from images (N, C, H, W) to class scores (N, K) with K ≥ ``data.num_classes``.
+        model: from images (N, C, H, W) to class scores (N, K) with K ≥ ``data.num_classes``. Auxiliary classifiers
+            (``AuxiliaryScores``) add their weighted losses.
         epochs: passes over the training images.
+        label_smoothing: part of each label that is spread over all classes (Szegedy et al. 2016, section 7: 0.1).
         seed: order of the images. The weights are the caller's: seed them before building the model (``fit_seeds`` does both).
         device: "cpu", "cuda", "mps", …; without it the best that this machine has.
         progress: where to show how far the run is; without it a line of its own.
@@ -104,9 +107,10 @@ def fit(
         batches = shuffled.split(batch_size)[: len(x_train) // batch_size]
         loss_sum = wrong = torch.zeros((), device=device)
         for batch in batches:
-            scores = model(x_train[batch].contiguous(memory_format=torch.channels_last))
+            output = model(x_train[batch].contiguous(memory_format=torch.channels_last))
+            scores = output.scores if isinstance(output, AuxiliaryScores) else output
             check_scores(scores, len(batch), data)
-            loss = F.cross_entropy(scores, y_train[batch])
+            loss = cross_entropy(output, y_train[batch], label_smoothing)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

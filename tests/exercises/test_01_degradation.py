@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.grading import Handle, points
-from course_lib.models.plain import ConvNet, PlainBlock, build_stages, classifier, conv_bn
+from course_lib.models import ConvNet, PlainBlock, build_stages, classifier, conv_bn
 
 # ---------------------------------------------------------------------------------------------------------- values
 
