@@ -52,6 +52,13 @@ $(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
 	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
 
+# Two donors of the model tests ask for packages that they do not need here, old ones that would replace ours.
+$(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the packages for 'tests' into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[tests]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels
+	@touch $@
+
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for '$*' into $(VENV) (a few minutes the first time)"
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$*]"

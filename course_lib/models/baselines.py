@@ -57,7 +57,7 @@ def alexnet(num_classes: int = 1000, in_channels: int = 3, *, paper: bool = Fals
         nn.MaxPool2d(3, stride=2),  # (N, 256, 6, 6)
     )  # fmt: skip
     head = dense_head(widths[4], 6, num_classes, dropout_first=not paper)
-    return initialise(ConvNet(stem, nn.Sequential(middle, last), head))
+    return initialise(ConvNet(stem, nn.Sequential(middle, last), head, smallest=67 if paper else 63))
 
 
 def vgg(depth: int, num_classes: int = 1000, in_channels: int = 3, *, norm: bool = False) -> ConvNet:
@@ -81,4 +81,4 @@ def vgg(depth: int, num_classes: int = 1000, in_channels: int = 3, *, norm: bool
             channels = width
         stages.append(nn.Sequential(*stage, nn.MaxPool2d(2)))
     stem = nn.Sequential()  # none: the first stage sees the pixels
-    return initialise(ConvNet(stem, nn.Sequential(*stages), dense_head(512, 7, num_classes)))
+    return initialise(ConvNet(stem, nn.Sequential(*stages), dense_head(512, 7, num_classes), smallest=32))

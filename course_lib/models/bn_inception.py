@@ -5,7 +5,8 @@ Ioffe and Szegedy 2015, "Batch normalization: accelerating deep network training
 
 from collections import OrderedDict
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from course_lib.models.layers import Branches, ConvNet, classifier, convs, initialise
 
@@ -55,15 +56,32 @@ class DoubleInception(Branches):
         )
 
 
+class HalvingPool(nn.MaxPool2d):
+    """3×3 maximum with stride 2 whose first window starts at the first pixel, as in Caffe: (N, C, H, W) → (N, C, ⌈H/2⌉, ⌈W/2⌉).
+
+    A map of odd size gets a border at its far end, so that the result fits the strided convolutions beside it.
+    """
+
+    def __init__(self):
+        super().__init__(3, stride=2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        border = (0, x.shape[3] % 2, 0, x.shape[2] % 2)
+        return super().forward(F.pad(x, border, value=float("-inf")) if any(border) else x)
+
+
 class Reduction(Branches):
-    """A module that halves the resolution and passes the pooled input on: (N, C, H, W) → (N, c3 + double3 + C, H/2, W/2)."""
+    """A module that halves the resolution and passes the pooled input on.
+
+    (N, C, H, W) → (N, c3 + double3 + C, ⌈H/2⌉, ⌈W/2⌉).
+    """
 
     def __init__(self, in_channels: int, reduce3: int, c3: int, reduce_double: int, double3: int):
         super().__init__(
             in_channels,
             convs(in_channels, (reduce3, 1), (c3, 3, 2)),
             convs(in_channels, (reduce_double, 1), (double3, 3), (double3, 3, 2)),
-            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            HalvingPool(),
         )
 
 
@@ -94,4 +112,4 @@ def bn_inception(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
                     stage[name] = Reduction(channels, reduce3, c3, reduce_double, double3)
                 channels = stage[name].out_channels
         stages.append(nn.Sequential(stage))  # (N, 576, 14, 14), (N, 1056, 7, 7), (N, 1024, 7, 7)
-    return initialise(ConvNet(stem, nn.Sequential(*stages), classifier(channels, num_classes)))
+    return initialise(ConvNet(stem, nn.Sequential(*stages), classifier(channels, num_classes), smallest=7))

@@ -78,10 +78,11 @@ def auxiliary_classifier(in_channels: int, num_classes: int, *, paper: bool = Fa
     """A small classifier on the way: (N, in_channels, 14, 14) → (N, num_classes), section 5.
 
     Average to 4×4, 1×1 to 128 channels, a dense layer of 1024, dropout of 70 %. The paper averages 5×5 with stride 3, which
-    gives 4×4 at 14×14; the default averages any size to 4×4.
+    is 4×4 already where the map is 14×14; the default averages any map to 4×4 at once.
     """
     return nn.Sequential(
-        nn.AvgPool2d(5, stride=3) if paper else nn.AdaptiveAvgPool2d(4),
+        *([nn.AvgPool2d(5, stride=3)] if paper else []),
+        nn.AdaptiveAvgPool2d(4),
         *convs(in_channels, (128, 1), norm=not paper, eps=EPS),
         nn.Flatten(),
         nn.Linear(4 * 4 * 128, 1024),
@@ -127,7 +128,8 @@ def googlenet(num_classes: int = 1000, in_channels: int = 3, *, aux: bool = True
         stages.append(nn.Sequential(stage))  # (N, 480, 28, 28), (N, 832, 14, 14), (N, 1024, 7, 7)
     heads = {name: auxiliary_classifier(wide, num_classes, paper=paper) for name, wide in (("4a", 512), ("4d", 528)) if aux}
     head = classifier(channels, num_classes, dropout=0.4 if paper else 0.2)
-    return initialise(AuxiliaryNet(stem, nn.Sequential(*stages), heads, head, weight=0.3))
+    smallest = {"smallest": 31, "smallest_in_training": 79} if paper else {"smallest": 15, "smallest_in_training": 15}
+    return initialise(AuxiliaryNet(stem, nn.Sequential(*stages), head, heads, weight=0.3, **smallest))
 
 
 def small_inception(
@@ -150,7 +152,7 @@ def small_inception(
             stage.append(module(channels, width))
             channels = stage[-1].out_channels
         stages.append(nn.Sequential(*stage))
-    return initialise(ConvNet(stem, nn.Sequential(*stages), classifier(channels, num_classes)))
+    return initialise(ConvNet(stem, nn.Sequential(*stages), classifier(channels, num_classes), smallest=2))
 
 
 def small_module(in_channels: int, width: int) -> Inception:

@@ -117,7 +117,7 @@ def inception_resnet_v1(num_classes: int = 1000, in_channels: int = 3, *, paper:
         ),
     )
     head = classifier(1792, num_classes, dropout=0.2)
-    return initialise(ConvNet(stem_v1(in_channels, convs(192, (256, 3, 2, 0))), stages, head))
+    return initialise(ConvNet(stem_v1(in_channels, convs(192, (256, 3, 2, 0))), stages, head, smallest=75))
 
 
 def inception_resnet_v2(num_classes: int = 1000, in_channels: int = 3, *, paper: bool = False) -> ConvNet:
@@ -161,4 +161,4 @@ def inception_resnet_v2(num_classes: int = 1000, in_channels: int = 3, *, paper:
     head = classifier(to_8.out_channels if paper else 1536, num_classes, dropout=0.2)
     if not paper:
         head = nn.Sequential(*convs(to_8.out_channels, (1536, 1)), *head)
-    return initialise(ConvNet(stem, stages, head))
+    return initialise(ConvNet(stem, stages, head, smallest=75))

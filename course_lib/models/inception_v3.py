@@ -84,7 +84,7 @@ def inception_v3(num_classes: int = 1000, in_channels: int = 3, *, aux: bool = T
     to [-1, 1].
 
     Args:
-        aux: with the auxiliary classifier, batch-normalised, after the last 17×17 module; it needs images of 299×299 or near.
+        aux: with the auxiliary classifier, batch-normalised, after the last 17×17 module; it needs images of 299×299 at least.
             Its weight, 0.4, is that of the authors' code; the paper gives none.
         paper: the 35×35 modules as in Figure 5, with a 3×3 where the released network kept a 5×5.
     Raises:
@@ -116,4 +116,5 @@ def inception_v3(num_classes: int = 1000, in_channels: int = 3, *, aux: bool = T
         *classifier(768, num_classes),
     )
     heads = {"6e": auxiliary} if aux else {}
-    return initialise(AuxiliaryNet(stem, stages, heads, classifier(2048, num_classes, dropout=0.5), weight=0.4))
+    head = classifier(2048, num_classes, dropout=0.5)
+    return initialise(AuxiliaryNet(stem, stages, head, heads, weight=0.4, smallest=75, smallest_in_training=299))

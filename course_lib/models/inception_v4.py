@@ -102,4 +102,4 @@ def inception_v4(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
         nn.Sequential(reduction_a(384, 192, 224, 256, 384), *(module_b() for _ in range(7))),  # (N, 1024, 17, 17)
         nn.Sequential(reduction_b(), *(module_c() for _ in range(3))),  # (N, 1536, 8, 8)
     )
-    return initialise(ConvNet(stem_v4(in_channels), stages, classifier(1536, num_classes, dropout=0.2)))
+    return initialise(ConvNet(stem_v4(in_channels), stages, classifier(1536, num_classes, dropout=0.2), smallest=75))

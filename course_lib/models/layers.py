@@ -85,17 +85,18 @@ class ConvNet(nn.Module):
         stem: images to features, (N, in_channels, H, W) → (N, C, H', W').
         stages: one ``nn.Sequential`` of blocks for each resolution.
         head: features to class scores, (N, C', H'', W'') → (N, num_classes).
+        smallest: the least height and width of an image that leaves something to every layer.
     Raises:
-        ValueError: from ``forward``, if the batch is not (N, in_channels, H, W).
+        ValueError: from ``forward``, if the batch is not (N, in_channels, H, W) with H and W of at least ``smallest``.
     """
 
-    def __init__(self, stem: nn.Sequential, stages: nn.Sequential, head: nn.Sequential):
+    def __init__(self, stem: nn.Sequential, stages: nn.Sequential, head: nn.Sequential, smallest: int = 1):
         super().__init__()
-        self.stem, self.stages, self.head = stem, stages, head
+        self.stem, self.stages, self.head, self.smallest = stem, stages, head, smallest
         self.in_channels = next(layer for layer in self.modules() if isinstance(layer, nn.Conv2d)).in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        check_batch(x, self.in_channels)
+        check_batch(x, self.in_channels, self.smallest)
         return self.head(self.stages(self.stem(x)))
 
 
@@ -115,16 +116,26 @@ class AuxiliaryNet(ConvNet):
     Args:
         auxiliary: classifiers by the name of the block after which they sit.
         weight: factor of each auxiliary loss in ``cross_entropy``.
+        smallest, smallest_in_training: least sizes of an image, without and with the auxiliary classifiers.
     """
 
-    def __init__(self, stem, stages, auxiliary: dict[str, nn.Module], head, weight: float):
-        super().__init__(stem, stages, head)
-        self.auxiliary, self.weight = nn.ModuleDict(auxiliary), weight
+    def __init__(
+        self,
+        stem: nn.Sequential,
+        stages: nn.Sequential,
+        head: nn.Sequential,
+        auxiliary: dict[str, nn.Module],
+        weight: float,
+        smallest: int = 1,
+        smallest_in_training: int = 1,
+    ):
+        super().__init__(stem, stages, head, smallest)
+        self.auxiliary, self.weight, self.smallest_in_training = nn.ModuleDict(auxiliary), weight, smallest_in_training
 
     def forward(self, x: Tensor) -> Tensor | AuxiliaryScores:
         if not self.training or not self.auxiliary:
             return super().forward(x)
-        check_batch(x, self.in_channels)
+        check_batch(x, self.in_channels, self.smallest_in_training, "; in training with aux=False smaller ones do")
         x = self.stem(x)
         auxiliary = []
         for stage in self.stages:
@@ -244,11 +255,14 @@ def check_classes(num_classes: int) -> None:
         raise ValueError(f"num_classes={num_classes}: a classifier needs at least 1 class")
 
 
-def check_batch(x: Tensor, in_channels: int) -> None:
-    """Raise a ValueError unless ``x`` is a batch of images (N, in_channels, H, W)."""
-    if x.ndim == 4 and x.shape[1] == in_channels:
+def check_batch(x: Tensor, in_channels: int, smallest: int = 1, remedy: str = "") -> None:
+    """Raise a ValueError unless ``x`` is a batch of images (N, in_channels, H, W), H and W at least ``smallest``."""
+    if x.ndim != 4:
+        remedy = "images need four dimensions (x[None] adds one)"
+    elif x.shape[1] != in_channels:
+        remedy = f"build the network with in_channels={x.shape[1]}"
+    elif min(x.shape[2:]) < smallest:
+        remedy = f"this network needs images of {smallest}×{smallest} or more{remedy}"
+    else:
         return
-    remedy = (
-        f"build the network with in_channels={x.shape[1]}" if x.ndim == 4 else "images need four dimensions (x[None] adds one)"
-    )
     raise ValueError(f"got a batch of shape {tuple(x.shape)}, expected (N, {in_channels}, H, W): {remedy}")

@@ -81,7 +81,7 @@ def xception(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
         nn.Sequential(SeparableConv(1024, 1536), nn.BatchNorm2d(1536), nn.ReLU()),
         nn.Sequential(SeparableConv(1536, 2048), nn.BatchNorm2d(2048), nn.ReLU()),  # (N, 2048, 10, 10)
     )
-    return initialise(ConvNet(stem, nn.Sequential(entry, middle, leave), classifier(2048, num_classes)))
+    return initialise(ConvNet(stem, nn.Sequential(entry, middle, leave), classifier(2048, num_classes), smallest=7))
 
 
 def small_xception(num_classes: int = 10, in_channels: int = 3) -> ConvNet:

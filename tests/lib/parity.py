@@ -1,7 +1,12 @@
-"""Compare a network of ours with a donor: copy weights in the order of definition, then four ways of disagreeing."""
+"""Compare a network of ours with a donor whose weights it carries: four ways of disagreeing, in double precision."""
+
+from collections.abc import Callable
 
 import torch
+from donors import scores_of
 from torch import nn
+
+Carry = Callable[[nn.Module, dict[str, torch.Tensor]], object]
 
 
 def randomise(donor: nn.Module, images: torch.Tensor) -> nn.Module:
@@ -28,33 +33,45 @@ def randomise(donor: nn.Module, images: torch.Tensor) -> nn.Module:
     return donor
 
 
-def copy_weights(donor: nn.Module, ours: nn.Module) -> None:
-    """Copy parameters and buffers layer by layer, in the order in which the layers are defined."""
-    sources, targets = ([layer for layer in net.modules() if next(layer.parameters(recurse=False), None) is not None]
-                        for net in (donor, ours))  # fmt: skip
-    assert len(sources) == len(targets), f"{len(targets)} layers with weights against {len(sources)} of the donor"
-    for source, target in zip(sources, targets, strict=True):
-        target.load_state_dict(source.state_dict())
+def carry_in_order(ours: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Copy a state dict whose entries are in the order of ours, whatever their names."""
+    own = ours.state_dict()
+    assert len(own) == len(state), f"{len(own)} entries against {len(state)} of the donor"
+    ours.load_state_dict(dict(zip(own, state.values(), strict=True)))
 
 
-def disagreement(donor: nn.Module, ours: nn.Module, images: torch.Tensor) -> dict[str, float]:
-    """Largest relative difference in evaluation output, training output, running statistics after it, and gradients."""
-    results = {"evaluation": relative(donor.eval()(images), ours.eval()(images))}
-    outputs = []
+def disagreement(donor: nn.Module, ours: nn.Module, images: torch.Tensor, carry: Carry) -> dict[str, float]:
+    """Largest relative difference in evaluation output, training output, running statistics after it, and gradients.
+
+    ``carry(ours, state)`` copies a state dict of the donor into ours; in the end also the donor's gradients, in the place of its
+    parameters, so that they can be compared. Ours is of no use after that.
+    """
+    carry(ours, donor.state_dict())
+    with torch.no_grad():
+        results = {"evaluation": relative(donor.eval()(images), ours.eval()(images))}
+    found = []
     for net in (donor, ours):
+        torch.manual_seed(0)  # one dropout mask for both
         net.train().zero_grad()
         batch = images.clone().requires_grad_()
-        scores = net(batch)
-        weights = torch.linspace(-1, 1, scores.numel(), dtype=scores.dtype).view_as(scores)
-        (scores * weights).sum().backward()
-        outputs.append((scores, [batch.grad, *(parameter.grad for parameter in net.parameters())], list(net.buffers())))
-    (scores, gradients, buffers), (our_scores, our_gradients, our_buffers) = outputs
-    results["training"] = relative(scores, our_scores)
-    results["gradients"] = max(map(relative, gradients, our_gradients))
-    results["statistics"] = max(relative(a.double(), b.double()) for a, b in zip(buffers, our_buffers, strict=True))
+        scores = scores_of(net(batch))
+        weights = [torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part) for part in scores]
+        sum((part * weight).sum() for part, weight in zip(scores, weights, strict=True)).backward()
+        found.append((scores, batch.grad))
+    (scores, gradient), (our_scores, our_gradient) = found
+    results["training"] = max(map(relative, scores, our_scores))
+    buffers = [buffer.clone() for buffer in ours.buffers()]
+    carry(ours, donor.state_dict() | {name: parameter.grad for name, parameter in donor.named_parameters()})
+    results["statistics"] = max(map(relative, ours.buffers(), buffers), default=0.0)
+    with torch.no_grad():
+        # A bias before a batch normalisation has no gradient but rounding, which is compared with the gradients beside it.
+        floor = 1e-4 * max(parameter.abs().max().item() for parameter in ours.parameters())
+        compared = [relative(parameter, parameter.grad, floor) for parameter in ours.parameters()]
+    results["gradients"] = max(relative(gradient, our_gradient), *compared)
     return results
 
 
-def relative(expected: torch.Tensor, found: torch.Tensor) -> float:
+def relative(expected: torch.Tensor, found: torch.Tensor, floor: float = 1e-300) -> float:
     assert expected.shape == found.shape, f"shape {tuple(found.shape)} against {tuple(expected.shape)} of the donor"
-    return ((expected - found).abs().max() / expected.abs().max().clamp_min(1e-300)).item()
+    expected, found = expected.double(), found.double()
+    return ((expected - found).abs().max() / expected.abs().max().clamp_min(floor)).item()
