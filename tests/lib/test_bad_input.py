@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.cost import conv_macs, count
+from course_lib import models
+from course_lib.cost import conv_macs, count, latency
 from course_lib.data import load_data
 from course_lib.figures import Drawing
 from course_lib.models import (
@@ -59,6 +60,27 @@ CASES = {
     "an input shape with other channels": (lambda: count(small(), (3, 8, 8)), "in_channels=3"),
     "an image too small to count": (lambda: count(nn.Conv2d(3, 8, 5), (3, 2, 2)), "(3, 2, 2)", "Conv2d"),
     "groups that do not divide": (lambda: conv_macs(16, 32, 3, 8, 8, groups=5), "groups=5", "16", "32"),
+    "a batch of no images": (lambda: latency(small(), (1, 8, 8), batch=0), "batch=0", "at least 1"),
+    "too few repeats": (lambda: latency(small(), (1, 8, 8), repeats=2), "repeats=2", "at least 4"),
+    "an unknown network": (lambda: models.create("resnet50"), "'resnet50'", "resnet-50"),
+    "an option that a network does not have": (lambda: models.vgg(11), "depth=11", "16 and 19"),
+    "an image too small for the network": (
+        lambda: models.vgg(16, 2)(torch.zeros(1, 3, 16, 16)),
+        "(1, 3, 16, 16)",
+        "32×32 or more",
+    ),
+    "an image too small for an auxiliary classifier": (
+        lambda: models.inception_v3(2).train()(torch.zeros(2, 3, 224, 224)),
+        "(2, 3, 224, 224)",
+        "299×299",
+        "aux=False",
+    ),
+    "a width multiplier of zero": (lambda: models.mobilenet(width_mult=0), "width_mult=0", "greater than 0"),
+    "groups that do not divide the channels": (lambda: models.SeparableConv(8, 8, groups=3), "groups=3", "in_channels=8"),
+    "a reduction that leaves nothing": (lambda: models.SqueezeExcitation(8), "reduction=16", "channels=8"),
+    "paths without a channel": (lambda: models.ResNeXtBlock(16, 8, base_width=4), "base_width=4", "base_width >= 8"),
+    "a ResNeXt that nobody built": (lambda: models.resnext(18), "depth=18", "50, 101 and 152"),
+    "a squeezed network that nobody built": (lambda: models.se_resnet(34), "depth=34", "50, 101 and 152"),
     "an unknown drawing": (lambda: Drawing("mona_lisa"), "mona_lisa", "residual_block"),
 }
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from course_lib.data import load_data
-from course_lib.models import cifar_resnet, plain_net
+from course_lib.models import AuxiliaryNet, cifar_resnet, classifier, convs, plain_net
 from course_lib.training import Progress, Summary, evaluate, fit, fit_seeds, pick_device, summarise
 
 DIGITS = load_data("digits")
@@ -29,6 +29,25 @@ def test_a_small_network_learns_the_digits():
     assert run.train_loss[-1] < run.train_loss[0]
     assert run.test_error[-1] == pytest.approx(evaluate(run.model, DIGITS.x_test, DIGITS.y_test))
     assert len(run.train_loss) == len(run.train_error) == len(run.test_error) == 2 and run.seconds > 0
+
+
+def test_auxiliary_classifiers_are_trained_with_the_network():
+    torch.manual_seed(0)
+    stages = nn.Sequential(nn.Sequential(convs(8, (8, 3)), convs(8, (8, 3))))
+    net = AuxiliaryNet(convs(1, (8, 3)), stages, classifier(8, 10), {"0": classifier(8, 10)}, weight=0.3)
+    before = net.auxiliary["0"][-1].weight.clone()
+    run = fit(net, DIGITS, epochs=1, lr=0.1)
+    assert not torch.equal(net.auxiliary["0"][-1].weight, before)
+    assert run.train_loss[0] > 1.3 * 0.5 and 0 < run.train_error[0] < 90
+
+
+def test_label_smoothing_keeps_the_loss_from_falling_to_nothing():
+    """At smoothing ε over K classes no network gets below the entropy of the targets: 0.5 nats at ε = 0.1 and K = 10."""
+    losses = []
+    for smoothing in (0.0, 0.1):
+        torch.manual_seed(0)
+        losses.append(fit(small(), DIGITS, epochs=2, lr=0.05, label_smoothing=smoothing).train_loss[-1])
+    assert losses[0] < 0.4 < 0.5 < losses[1]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another():
