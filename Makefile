@@ -23,7 +23,7 @@ test: $(VENV)/.site $(VENV)/.tests _build/html/index.html ## run everything that
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py check
-	$(BIN)/python -m pytest tests/lib tests/grading tests/book
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/lib tests/grading tests/book
 	PYTHONPATH=tests/book $(BIN)/python -m pytest -p nbval_budget --nbval --nbval-current-env \
 	  --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 300 $(NOTEBOOKS)
 

@@ -38,10 +38,10 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
     names = {layer: name for name, layer in model.named_modules() if isinstance(layer, LAYERS_WITH_WEIGHTS)}
     if not names:
         raise ValueError(f"{type(model).__name__} has no convolution or dense layer to probe")
-    outputs: dict[nn.Module, Tensor] = {}
+    outputs: dict[nn.Module, tuple[tuple[int, ...], float, float]] = {}
 
     def keep(layer: nn.Module, _inputs: tuple, output: Tensor) -> None:
-        outputs[layer] = output.detach()
+        outputs[layer] = (tuple(output.shape), output.mean().item(), output.std().item())  # now: ReLU may work in place
 
     hooks = [layer.register_forward_hook(keep) for layer in names]
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
@@ -62,9 +62,7 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor) -> list[LayerProbe]:
         LayerProbe(
             names[layer],
             type(layer).__name__,
-            tuple(outputs[layer].shape),
-            outputs[layer].mean().item(),
-            outputs[layer].std().item(),
+            *outputs[layer],
             0.0 if gradient is None else norm(gradient),
         )
         for layer, gradient in zip(layers, gradients, strict=True)

@@ -33,7 +33,8 @@ def load_weights(model: nn.Module, source: Mapping[str, Tensor] | str) -> nn.Mod
     theirs = layers_of(download(source) if isinstance(source, str) else source)
     ours = layers_of(model.state_dict())
     donor, names = recognise(list(ours), theirs)
-    left_out = {name for name in names[len(ours) :] if "aux" in name.lower()}
+    own_auxiliary = [] if getattr(model, "auxiliary", None) else [name for name in theirs if name.startswith("auxiliary.")]
+    left_out = {name for name in [*names[len(ours) :], *own_auxiliary] if "aux" in name.lower()}
     fitting: dict[str, Tensor] = {}
     bias = None  # of a convolution that has none here, to be folded into the normalisation after it
     for i, (layer, wanted) in enumerate(ours.items()):
@@ -45,12 +46,14 @@ def load_weights(model: nn.Module, source: Mapping[str, Tensor] | str) -> nn.Mod
             elif leaf != "num_batches_tracked":  # which old files do not have, and nothing depends on
                 missing = f"{name}.{leaf} is missing" if name else f"{donor} has no counterpart"
                 raise ValueError(f"{missing} for {layer}.{leaf} of this {type(model).__name__}{remedy(layer)}")
-        if bias is not None and "running_mean" in wanted:
+        if bias is not None:
+            if "running_mean" not in wanted:
+                raise ValueError(f"{names[i - 1]}.bias of {donor} is unexpected: no normalisation follows that could hold it")
             fitting[f"{layer}.running_mean"] = fitting[f"{layer}.running_mean"] - bias
         bias = found["bias"] if "bias" not in wanted and "bias" in found else None
         if unknown := found.keys() - wanted.keys() - {"bias"}:
             raise ValueError(f"{name}.{min(unknown)} of {donor} is unexpected: {layer} has no such entry")
-    for name in theirs.keys() - set(names[: len(ours)]) - left_out:
+    for name in [name for name in theirs if name not in left_out.union(names[: len(ours)])][:1]:
         raise ValueError(f"{name}.{next(iter(theirs[name]))} is unexpected: this {type(model).__name__} has no such layer")
     model.load_state_dict({**model.state_dict(), **fitting})
     return model
@@ -58,6 +61,8 @@ def load_weights(model: nn.Module, source: Mapping[str, Tensor] | str) -> nn.Mod
 
 def layers_of(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """The entries of a state dict by layer: {"conv1": {"weight": …}, "bn1": {"weight": …, "bias": …, …}, …}."""
+    if not isinstance(state, Mapping):
+        raise ValueError(f"source is of type {type(state).__name__}; pass a state dict, as model.state_dict() gives it")
     layers: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         if not isinstance(value, Tensor):

@@ -43,17 +43,17 @@ def alexnet(num_classes: int = 1000, in_channels: int = 3, *, paper: bool = Fals
         return [nn.LocalResponseNorm(5, alpha=5e-4, k=2.0)] if paper else []  # torch divides alpha by 5, the paper does not
 
     stem = nn.Sequential(
-        nn.Conv2d(in_channels, widths[0], 11, stride=4, padding=pad), nn.ReLU(), *normalise(),
+        nn.Conv2d(in_channels, widths[0], 11, stride=4, padding=pad), nn.ReLU(inplace=True), *normalise(),
         nn.MaxPool2d(3, stride=2),  # (N, 64, 27, 27)
     )  # fmt: skip
     middle = nn.Sequential(
-        nn.Conv2d(widths[0], widths[1], 5, padding=2, groups=groups), nn.ReLU(), *normalise(),
+        nn.Conv2d(widths[0], widths[1], 5, padding=2, groups=groups), nn.ReLU(inplace=True), *normalise(),
         nn.MaxPool2d(3, stride=2),  # (N, 192, 13, 13)
     )  # fmt: skip
     last = nn.Sequential(
-        nn.Conv2d(widths[1], widths[2], 3, padding=1), nn.ReLU(),
-        nn.Conv2d(widths[2], widths[3], 3, padding=1, groups=groups), nn.ReLU(),
-        nn.Conv2d(widths[3], widths[4], 3, padding=1, groups=groups), nn.ReLU(),
+        nn.Conv2d(widths[1], widths[2], 3, padding=1), nn.ReLU(inplace=True),
+        nn.Conv2d(widths[2], widths[3], 3, padding=1, groups=groups), nn.ReLU(inplace=True),
+        nn.Conv2d(widths[3], widths[4], 3, padding=1, groups=groups), nn.ReLU(inplace=True),
         nn.MaxPool2d(3, stride=2),  # (N, 256, 6, 6)
     )  # fmt: skip
     head = dense_head(widths[4], 6, num_classes, dropout_first=not paper)
@@ -77,7 +77,7 @@ def vgg(depth: int, num_classes: int = 1000, in_channels: int = 3, *, norm: bool
     for width, layers in zip(VGG_WIDTHS, VGG_DEPTHS[depth], strict=True):
         stage: list[nn.Module] = []
         for _ in range(layers):
-            stage += [nn.Conv2d(channels, width, 3, padding=1), *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU()]
+            stage += [nn.Conv2d(channels, width, 3, padding=1), *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU(inplace=True)]
             channels = width
         stages.append(nn.Sequential(*stage, nn.MaxPool2d(2)))
     stem = nn.Sequential()  # none: the first stage sees the pixels

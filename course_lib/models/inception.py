@@ -144,7 +144,7 @@ def small_inception(
             module of about 2·width channels with a true 5×5.
     """
     module = module or small_module
-    stem = nn.Sequential(conv_bn(in_channels, 16, 3, eps=EPS), nn.ReLU())
+    stem = nn.Sequential(*conv_bn(in_channels, 16, 3, eps=EPS), nn.ReLU(inplace=True))
     channels, stages = 16, []
     for width in (16, 32):
         stage: list[nn.Module] = [nn.MaxPool2d(2)] if stages else []

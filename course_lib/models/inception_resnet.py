@@ -35,7 +35,7 @@ class InceptionResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x + self.scale * self.branch(x)
-        return F.relu(y) if self.activate else y
+        return F.relu(y, inplace=True) if self.activate else y
 
 
 def branches_a(channels: int, wide: tuple[int, int]) -> Branches:

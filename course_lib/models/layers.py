@@ -46,6 +46,9 @@ def conv_bn(
 def convs(in_channels: int, *steps: tuple, norm: bool = True, eps: float = 1e-5) -> nn.Sequential:
     """Convolutions in a row, each normalised and followed by ReLU.
 
+    Here and in the blocks, ReLU works in place where it follows a normalisation, whose output nothing else needs. The outputs of
+    convolutions stay as they are, for probes to look at.
+
     Args:
         steps: (out_channels, kernel), (out_channels, kernel, stride) or (out_channels, kernel, stride, padding) for each,
             as in ``conv_bn``: ``convs(192, (96, 1), (128, 3))`` reduces to 96 channels before a 3×3.
@@ -53,7 +56,7 @@ def convs(in_channels: int, *steps: tuple, norm: bool = True, eps: float = 1e-5)
     layers: list[nn.Module] = []
     for out_channels, kernel, *options in steps:
         named = dict(zip(("stride", "padding"), options, strict=False))
-        layers += [conv_bn(in_channels, out_channels, kernel, norm=norm, eps=eps, **named), nn.ReLU()]
+        layers += [*conv_bn(in_channels, out_channels, kernel, norm=norm, eps=eps, **named), nn.ReLU(inplace=norm)]
         in_channels = out_channels
     return nn.Sequential(*layers)
 
@@ -97,7 +100,10 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch(x, self.in_channels, self.smallest)
-        return self.head(self.stages(self.stem(x)))
+        x = self.stem(x)
+        for stage in self.stages:  # one by one, so that no stage's input outlives it: a quarter of ResNeXt-101's memory
+            x = stage(x)
+        return self.head(x)
 
 
 class AuxiliaryScores(NamedTuple):
@@ -202,7 +208,7 @@ def cifar_net(
         stem_width: channels of the stem, those of the first stage without a value.
     """
     stem_width = stem_width or widths[0]
-    stem = nn.Sequential(conv_bn(in_channels, stem_width, 3, norm=norm), nn.ReLU())
+    stem = nn.Sequential(*conv_bn(in_channels, stem_width, 3, norm=norm), nn.ReLU(inplace=norm))
     stages = build_stages(block, stem_width, widths, [blocks_per_stage] * len(widths))
     return ConvNet(stem, stages, classifier(stages[-1][-1].out_channels, num_classes))
 
@@ -227,7 +233,8 @@ def imagenet_net(
         raise ValueError(f"depth={depth}: the ImageNet family has 18, 34, 50, 101 and 152 layers")
     stem = nn.Sequential(*convs(in_channels, (64, 7, 2)), pool or nn.MaxPool2d(3, stride=2, padding=1))
     stages = build_stages(block, 64, IMAGENET_WIDTHS, IMAGENET_DEPTHS[depth])
-    return ConvNet(stem, stages, classifier(stages[-1][-1].out_channels, num_classes))
+    smallest = 3 if pool else 1  # without a border a pool needs two pixels
+    return ConvNet(stem, stages, classifier(stages[-1][-1].out_channels, num_classes), smallest)
 
 
 def initialise(net: nn.Module, init: str = "he") -> nn.Module:

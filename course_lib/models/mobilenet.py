@@ -23,10 +23,10 @@ class DepthwiseSeparable(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, activation: type[nn.Module] = nn.ReLU6):
         super().__init__(
-            conv_bn(in_channels, in_channels, 3, stride, groups=in_channels),
-            activation(),
-            conv_bn(in_channels, out_channels, 1),
-            activation(),
+            *conv_bn(in_channels, in_channels, 3, stride, groups=in_channels),
+            activation(inplace=True),
+            *conv_bn(in_channels, out_channels, 1),
+            activation(inplace=True),
         )
         self.out_channels = out_channels
 
@@ -56,7 +56,7 @@ def mobilenet(
 
     table: Sequence[Sequence[int]] = ((32,), (64, 64), (128, 128)) if small else STAGES
     channels = scaled(table[0][0] // 2)
-    stem = nn.Sequential(conv_bn(in_channels, channels, 3, 1 if small else 2), activation())
+    stem = nn.Sequential(*conv_bn(in_channels, channels, 3, 1 if small else 2), activation(inplace=True))
     stages = []
     for i, widths in enumerate(table):
         blocks = []

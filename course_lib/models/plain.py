@@ -21,9 +21,9 @@ class PlainBlock(nn.Module):
         super().__init__()
         self.out_channels = width
         self.branch = nn.Sequential(
-            conv_bn(in_channels, width, 3, stride, norm),
-            nn.ReLU(),
-            conv_bn(width, width, 3, norm=norm),
+            *conv_bn(in_channels, width, 3, stride, norm),
+            nn.ReLU(inplace=norm),
+            *conv_bn(width, width, 3, norm=norm),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class PreActBottleneck(PreActResidualBlock):
 
 def norm_relu(channels: int) -> nn.Sequential:
     """Batch normalisation and ReLU; the shape (N, channels, H, W) stays."""
-    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
 def bare_shortcut(option: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -83,9 +83,9 @@ def cifar_preact_resnet(
 
 def preactivated(net: ConvNet) -> ConvNet:
     """Move normalisation and ReLU from the stem, where the first block brings its own, to the end of the last stage."""
-    convolution = net.stem[0][0]
+    convolution, _norm, _relu, *pool = net.stem
     channels = net.stages[-1][-1].out_channels
-    stem = nn.Sequential(convolution, *net.stem[2:])
+    stem = nn.Sequential(convolution, *pool)
     return ConvNet(stem, net.stages, nn.Sequential(norm_relu(channels), *net.head))
 
 

@@ -20,9 +20,9 @@ class BasicBlock(ResidualBlock):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1, *, shortcut: str = "B", norm: bool = True):
         branch = nn.Sequential(
-            conv_bn(in_channels, width, 3, stride, norm),
-            nn.ReLU(),
-            conv_bn(width, width, 3, norm=norm),
+            *conv_bn(in_channels, width, 3, stride, norm),
+            nn.ReLU(inplace=norm),
+            *conv_bn(width, width, 3, norm=norm),
         )
         super().__init__(branch, make_shortcut(shortcut, in_channels, width, stride, norm), width)
 
@@ -53,11 +53,11 @@ class Bottleneck(ResidualBlock):
             raise ValueError(f'stride_in={stride_in!r} is unknown; use "3x3" or "1x1"')
         first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
         branch = nn.Sequential(
-            conv_bn(in_channels, width, 1, first, norm),
-            nn.ReLU(),
-            conv_bn(width, width, 3, second, norm),
-            nn.ReLU(),
-            conv_bn(width, 4 * width, 1, norm=norm),
+            *conv_bn(in_channels, width, 1, first, norm),
+            nn.ReLU(inplace=norm),
+            *conv_bn(width, width, 3, second, norm),
+            nn.ReLU(inplace=norm),
+            *conv_bn(width, 4 * width, 1, norm=norm),
         )
         super().__init__(branch, make_shortcut(shortcut, in_channels, 4 * width, stride, norm), 4 * width)
 

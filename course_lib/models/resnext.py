@@ -36,11 +36,11 @@ class ResNeXtBlock(ResidualBlock):
             )
         inner = cardinality * d
         branch = nn.Sequential(
-            conv_bn(in_channels, inner, 1),
-            nn.ReLU(),
-            conv_bn(inner, inner, 3, stride, groups=cardinality),
-            nn.ReLU(),
-            conv_bn(inner, 4 * width, 1),
+            *conv_bn(in_channels, inner, 1),
+            nn.ReLU(inplace=True),
+            *conv_bn(inner, inner, 3, stride, groups=cardinality),
+            nn.ReLU(inplace=True),
+            *conv_bn(inner, 4 * width, 1),
         )
         super().__init__(branch, make_shortcut("B", in_channels, 4 * width, stride), 4 * width)
         self.cardinality = cardinality
@@ -59,7 +59,7 @@ class SumOfPaths(nn.Module):
 
 def split_form(block: ResNeXtBlock) -> ResidualBlock:
     """Form (a) of a block, with its weights: C paths of 1×1, 3×3, 1×1, added, then one batch normalisation (footnote 6)."""
-    last, norm = block.branch[4]
+    *_, last, norm = block.branch
     paths = paths_of(block)
     for path, weight in zip(paths, last.weight.chunk(block.cardinality, dim=1), strict=True):
         path.append(conv_with(weight))
@@ -68,23 +68,23 @@ def split_form(block: ResNeXtBlock) -> ResidualBlock:
 
 def concat_form(block: ResNeXtBlock) -> ResidualBlock:
     """Form (b) of a block, with its weights: C paths of 1×1 and 3×3, concatenated, then one 1×1, as in an Inception module."""
-    last, norm = block.branch[4]
-    branches = Branches(block.branch[0][0].in_channels, *paths_of(block))
+    first, *_, last, norm = block.branch
+    branches = Branches(first.in_channels, *paths_of(block))
     branch = nn.Sequential(branches, conv_with(last.weight), copy_norm(norm, slice(None)))
     return ResidualBlock(branch, block.shortcut, block.out_channels)
 
 
 def paths_of(block: ResNeXtBlock) -> list[nn.Sequential]:
     """The C paths of a block up to the second ReLU, each with its slice of the weights."""
-    (first, first_norm), _, (second, second_norm), *_ = block.branch
+    first, first_norm, _, second, second_norm, *_ = block.branch
     d = first.out_channels // block.cardinality
     paths = []
     for start in range(0, first.out_channels, d):
         part = slice(start, start + d)
         paths.append(
             nn.Sequential(
-                conv_with(first.weight[part]), copy_norm(first_norm, part), nn.ReLU(),
-                conv_with(second.weight[part], second.stride), copy_norm(second_norm, part), nn.ReLU(),
+                conv_with(first.weight[part]), copy_norm(first_norm, part), nn.ReLU(inplace=True),
+                conv_with(second.weight[part], second.stride), copy_norm(second_norm, part), nn.ReLU(inplace=True),
             )
         )  # fmt: skip
     return paths

@@ -45,10 +45,10 @@ class XceptionBlock(nn.Module):
 
     def __init__(self, in_channels: int, widths: Sequence[int], stride: int = 1, *, activate_first: bool = True):
         super().__init__()
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = []  # of which the first must not work in place: the shortcut reads the same x
         channels = in_channels
         for width in widths:
-            layers += [nn.ReLU(), SeparableConv(channels, width), nn.BatchNorm2d(width)]
+            layers += [nn.ReLU(inplace=bool(layers)), SeparableConv(channels, width), nn.BatchNorm2d(width)]
             channels = width
         if stride > 1:
             layers.append(nn.MaxPool2d(3, stride, padding=1))
@@ -78,8 +78,8 @@ def xception(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
     middle = nn.Sequential(*(XceptionBlock(728, (728, 728, 728)) for _ in range(8)))  # (N, 728, 19, 19)
     leave = nn.Sequential(
         XceptionBlock(728, (728, 1024), 2),  # (N, 1024, 10, 10)
-        nn.Sequential(SeparableConv(1024, 1536), nn.BatchNorm2d(1536), nn.ReLU()),
-        nn.Sequential(SeparableConv(1536, 2048), nn.BatchNorm2d(2048), nn.ReLU()),  # (N, 2048, 10, 10)
+        nn.Sequential(SeparableConv(1024, 1536), nn.BatchNorm2d(1536), nn.ReLU(inplace=True)),
+        nn.Sequential(SeparableConv(1536, 2048), nn.BatchNorm2d(2048), nn.ReLU(inplace=True)),  # (N, 2048, 10, 10)
     )
     return initialise(ConvNet(stem, nn.Sequential(entry, middle, leave), classifier(2048, num_classes), smallest=7))
 

@@ -88,11 +88,11 @@ class SENet154Block(ResidualBlock):
     def __init__(self, in_channels: int, width: int, stride: int = 1):
         out_channels = 4 * width
         branch = nn.Sequential(
-            conv_bn(in_channels, 2 * width, 1),
-            nn.ReLU(),
-            conv_bn(2 * width, out_channels, 3, stride, groups=64),
-            nn.ReLU(),
-            conv_bn(out_channels, out_channels, 1),
+            *conv_bn(in_channels, 2 * width, 1),
+            nn.ReLU(inplace=True),
+            *conv_bn(2 * width, out_channels, 3, stride, groups=64),
+            nn.ReLU(inplace=True),
+            *conv_bn(out_channels, out_channels, 1),
             SqueezeExcitation(out_channels),
         )
         same = stride == 1 and in_channels == out_channels
@@ -146,7 +146,7 @@ def senet154(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
     """
     stem = nn.Sequential(*convs(in_channels, (64, 3, 2), (64, 3), (128, 3)), caffe_pool())  # (N, 128, 56, 56)
     stages = build_stages(SENet154Block, 128, IMAGENET_WIDTHS, IMAGENET_DEPTHS[152])
-    return initialise(ConvNet(stem, stages, classifier(2048, num_classes, dropout=0.2)))
+    return initialise(ConvNet(stem, stages, classifier(2048, num_classes, dropout=0.2), smallest=3))
 
 
 def cifar_se_resnet(

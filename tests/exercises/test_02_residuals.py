@@ -251,7 +251,8 @@ def test_pad_shortcut_appends_zeros(answers):
 
 # ----------------------------------------------------------------------------------------------- 3. ResidualBlock
 
-LAYERS = {"conv1": "branch.0.0", "bn1": "branch.0.1", "conv2": "branch.2.0", "bn2": "branch.2.1"}
+LAYERS = {"conv1": "branch.0", "bn1": "branch.1", "conv2": "branch.3", "bn2": "branch.4"}
+CONV_BIASES = ("branch.0.bias", "branch.3.bias", "shortcut.0.bias")
 KEEPING = [(5, 5, 1)]
 CHANGING = [(4, 6, 2), (6, 4, 1), (5, 5, 2)]
 
@@ -298,7 +299,7 @@ def block_pair(answers, args: tuple[int, int, int], seed: int, **special: float)
     block.run(to_double)
     own = block.state()
     names = reference_names(own)
-    zeros = {name for name, theirs in names.items() if theirs.endswith(".0.bias")}
+    zeros = {name for name, theirs in names.items() if theirs in CONV_BIASES}
     given = {name: torch.zeros_like(own[name]) if name in zeros else state.get(names[name], own[name]) for name in own}
     for name, value in given.items():
         shape, expected = tuple(own[name].shape), tuple(value.shape)
@@ -349,7 +350,7 @@ def test_residual_block_has_the_right_layers(answers):
         block, reference = make_block(answers, args), BasicBlock(*args)
         state, right = block.state(), {name: tuple(value.shape) for name, value in reference.state_dict().items()}
         names = reference_names(state)
-        biases = [name for name, theirs in names.items() if theirs.endswith(".0.bias")]
+        biases = [name for name, theirs in names.items() if theirs in CONV_BIASES]
         assert not biases, f"{named(args)}: {', '.join(biases)}: a convolution before batch normalisation has a bias"
         for layer in LAYERS:
             shape, expected = tuple(state[f"{layer}.weight"].shape), right[f"{LAYERS[layer]}.weight"]
@@ -548,13 +549,13 @@ def residual_nets(answers) -> list[tuple[str, object, nn.Module]]:
 def last_scales(model: nn.Module) -> list[str]:
     """Names of the parameters that start_as_identity sets to 0."""
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, ResidualBlock)]
-    return [f"{name}.branch.{len(block.branch) - 1}.1.weight" for name, block in blocks]
+    return [f"{name}.branch.{len(block.branch) - 1}.weight" for name, block in blocks]
 
 
 @points(
     2,
     "start_as_identity",
-    hint="block.branch[-1] is a pair (convolution, batch normalisation). isinstance accepts a tuple of classes.",
+    hint="block.branch[-1] is the last batch normalisation. isinstance accepts a tuple of classes.",
 )
 def test_start_as_identity_zeroes_the_last_scales(answers):
     """The last batch-norm scale of every branch is 0"""

