@@ -60,6 +60,7 @@ NO_POOL = "Reduction has no projection after its pool, so that nobody reads the 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("bn_inception.py", "width", '"3c": (0, 128, 160, 64, 96, 1),'): NO_POOL,
     ("bn_inception.py", "width", '"4e": (0, 128, 192, 192, 256, 1),'): NO_POOL,
+    ("resnet.py", "order", "if depth in (34, 18):"): "the order of what is looked through does not matter",
 }
 
 LIMITS = {"convs": ("width", "kernel", "stride", "padding")}  # of each step, a tuple

@@ -74,6 +74,7 @@ REPAIRS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in 
 # Only the search page reads the search index; the theme loads it everywhere.
 SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_data|searchindex)\.js[^"]*"></script>')
 
+CELL = re.compile(r"`(\d\d_\w+)#([\w-]+)`")
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.S)
 HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
@@ -82,6 +83,8 @@ POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
 def setup(app):
     app.connect("config-inited", derive_settings)
     app.connect("source-read", name_solutions)
+    app.connect("source-read", fill_in)
+    app.connect("doctree-read", name_cells)
     app.connect("doctree-read", name_folded_cells)
     app.connect("html-page-context", add_page_facts)
     app.connect("autodoc-process-signature", true_signature)
@@ -106,6 +109,35 @@ def name_solutions(app, docname, source):
     """A solution is its exercise page word for word; only the site, which shows both, has to tell them apart."""
     if docname.startswith("solutions/"):
         source[0] = source[0].replace('"# Exercises ', '"# Solutions ', 1)
+
+
+def fill_in(app, docname, source):
+    """Tables of the reference pages that are made from the notebooks, and links to cells: `03_inception#train-claim`."""
+    if docname == "book/timings":
+        source[0] = source[0].replace("```{timings}\n```", timings(Path(app.srcdir)))
+    if docname == "book/claims":
+        source[0] = CELL.sub(r'<a class="reference internal" href="\1.html#cell-\2">\1, \2</a>', source[0])
+
+
+def timings(root):
+    """A table of the seconds that are stored in the notebooks."""
+    rows = ["| notebook | seconds | of processor time |", "|---|--:|--:|"]
+    for path in sorted(path for folder in ("book", "exercises") for path in (root / folder).glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        title = "".join(notebook["cells"][0]["source"]).partition("\n")[0].lstrip("# ")
+        course = notebook["metadata"]["course"]
+        rows.append(f"| [{title}](../{path.parent.name}/{path.name}) | {course['seconds']:.0f} | {course['cpu_seconds']:.0f} |")
+    return "\n".join(rows)
+
+
+def name_cells(app, doctree):
+    """Give every cell of a notebook an anchor, ``cell-`` and its id, for links to it."""
+    path = Path(app.env.doc2path(app.env.docname))
+    if path.suffix == ".ipynb":
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for node in doctree.findall(nodes.container):
+            if "cell_index" in node:
+                node["ids"].append(f"cell-{cells[node['cell_index']]['id']}")
 
 
 def name_folded_cells(app, doctree):

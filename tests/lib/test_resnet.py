@@ -92,6 +92,7 @@ def test_imagenet_plain_nets_lack_only_the_projections():
 
 def test_pad_shortcut_keeps_the_channels_and_adds_zeros():
     x = torch.arange(2 * 3 * 4 * 4, dtype=torch.float32).view(2, 3, 4, 4)
+    assert torch.equal(PadShortcut(3, 8)(x)[:, :3], x)
     y = PadShortcut(3, 8, stride=2)(x)
     assert torch.equal(y[:, :3], x[:, :, ::2, ::2])
     assert not y[:, 3:].any()
