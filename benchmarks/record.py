@@ -1,15 +1,17 @@
-"""Run an experiment that is too long for a page and store it in course_lib/results: ``python benchmarks/record.py NAME``."""
+"""Run what is too long for a page and store it in course_lib/results: ``python benchmarks/record.py NAME``."""
 
 import argparse
 import json
 import os
 import platform
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import torch
 
-from course_lib import results
+from course_lib import cost, models, results
+from course_lib.cli import described
 from course_lib.data import load_data
 from course_lib.models import cifar_resnet, plain_net
 from course_lib.training import fit_seeds
@@ -44,27 +46,63 @@ def zero_init():
         yield name, partial(cifar_resnet, 110, in_channels=1, zero_init=zero), range(3), settings
 
 
+def networks(names):
+    """What networks of the catalogue cost: counted, and measured with one image on one core. For a quiet machine."""
+    torch.set_num_threads(1)
+    for row in described(names, None):
+        net = models.create(row["name"]).eval()
+        time = cost.latency(net, row["input"], repeats=9)
+        image = torch.randn(1, *row["input"]).to(memory_format=torch.channels_last)
+        kept = {key: row[key] for key in ("name", "parameters", "macs", "activations")}
+        times = {part: round(getattr(time, part), 2) for part in ("median", "low", "high")}
+        yield {**kept, "peak_bytes": peak_bytes(net, image), **times}
+
+
+def peak_bytes(net, image):
+    """Bytes of the weights, and the most that a pass in evaluation holds beyond them."""
+    with (
+        torch.no_grad(),
+        torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile,
+    ):
+        net(image)
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = accumulate(change for _, change in sorted((event.start_ns(), event.nbytes()) for event in events))
+    auxiliary = getattr(net, "auxiliary", None)  # for training only
+    unused = sum(value.nbytes for value in auxiliary.state_dict().values()) if auxiliary is not None else 0
+    return sum(value.nbytes for value in net.state_dict().values()) - unused + max(held)
+
+
 EXPERIMENTS = {experiment.__name__: experiment for experiment in (longer, rates, shortcuts, zero_init)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=sorted(EXPERIMENTS))
-    name = parser.parse_args().name
-    data = load_data("digits")
-    runs = []
-    for network, build, seeds, settings in EXPERIMENTS[name]():
-        for run in fit_seeds({network: build}, data, seeds, **settings)[network]:
-            errors = {what: [round(error, 2) for error in getattr(run, what)] for what in ("train_error", "test_error")}
-            runs.append({"network": network, "seed": run.seed, **settings, **errors})
-        print(network, [run["train_error"][-1] for run in runs if run["network"] == network], flush=True)
+    parser.add_argument("name", choices=sorted([*EXPERIMENTS, "networks"]))
+    parser.add_argument("--models", nargs="+", metavar="NAME", choices=models.names(), help="for networks: the others stay")
+    options = parser.parse_args()
+    name, rows = options.name, []
+    target = Path(results.__file__).parent / f"{name}.json"
+    if name == "networks":
+        if options.models and target.exists():
+            stored = json.loads(target.read_text(encoding="utf-8"))["networks"]
+            rows = [row for row in stored if row["name"] not in options.models]
+        for row in networks(options.models or models.names()):
+            rows.append(row)
+            print(row["name"], row["median"], "ms", flush=True)
+        rows.sort(key=lambda row: models.names().index(row["name"]))
+    else:
+        data = load_data("digits")
+        for network, build, seeds, settings in EXPERIMENTS[name]():
+            for run in fit_seeds({network: build}, data, seeds, **settings)[network]:
+                errors = {what: [round(error, 2) for error in getattr(run, what)] for what in ("train_error", "test_error")}
+                rows.append({"network": network, "seed": run.seed, **settings, **errors})
+            print(network, [row["train_error"][-1] for row in rows if row["network"] == network], flush=True)
     record = {
         "command": f"python benchmarks/record.py {name}",
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "runs": runs,
+        "networks" if name == "networks" else "runs": rows,
     }
-    target = Path(results.__file__).parent / f"{name}.json"
     beside = target.with_suffix(".part")
     beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     beside.replace(target)

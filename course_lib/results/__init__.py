@@ -1,4 +1,4 @@
-"""Recorded runs that are too long for a page: each file says which command made it, where and with what."""
+"""Recorded runs and measurements that are too long for a page: each file says which command made it, where and with what."""
 
 import json
 from dataclasses import dataclass
@@ -45,3 +45,40 @@ def load_record(name: str) -> Record:
     for run in stored.pop("runs"):
         runs.setdefault(run["network"], []).append(RecordedRun(**run))
     return Record(**stored, runs=runs)
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What one network of the catalogue costs for one image of its size.
+
+    Args:
+        parameters, macs, activations: counted, without auxiliary classifiers.
+        peak_bytes: measured: the weights, and the most that a pass in evaluation holds beyond them.
+        median, low, high: measured: milliseconds of such a pass on one core, with the quartiles below and above.
+    """
+
+    name: str
+    parameters: int
+    macs: int
+    activations: int
+    peak_bytes: int
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class NetworkCosts:
+    """The recorded costs of all networks by name, and what made them."""
+
+    command: str
+    machine: str
+    versions: dict[str, str]
+    networks: dict[str, NetworkCost]
+
+
+def load_networks() -> NetworkCosts:
+    """Read the recorded costs of the networks of ``models.names()``."""
+    stored = json.loads((HERE / "networks.json").read_text(encoding="utf-8"))
+    rows = stored.pop("networks")
+    return NetworkCosts(**stored, networks={row["name"]: NetworkCost(**row) for row in rows})
