@@ -8,7 +8,9 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-import torch
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages are not results
+
+import torch  # noqa: E402
 
 from course_lib import cost, models, results
 from course_lib.cli import described

@@ -125,8 +125,10 @@ def timings(root):
     for path in sorted(path for folder in ("book", "exercises") for path in (root / folder).glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         title = "".join(notebook["cells"][0]["source"]).partition("\n")[0].lstrip("# ")
-        course = notebook["metadata"]["course"]
-        rows.append(f"| [{title}](../{path.parent.name}/{path.name}) | {course['seconds']:.0f} | {course['cpu_seconds']:.0f} |")
+        course = notebook["metadata"].get("course", {})
+        if "seconds" in course:  # it was run
+            link = f"[{title}](../{path.parent.name}/{path.name})"
+            rows.append(f"| {link} | {course['seconds']:.0f} | {course['cpu_seconds']:.0f} |")
     return "\n".join(rows)
 
 
