@@ -1,7 +1,7 @@
 """Run the chapters with other seeds than their own and see whether every claim still holds.
 
     python tools/claims.py                                       three other seeds, all chapters
-    python tools/claims.py --seeds 7 8 9 book/03_inception.ipynb
+    python tools/claims.py book/03_inception.ipynb --seeds 7 8 9
 
 A chapter names its seeds in one line, ``SEEDS = (0, 1, 2)``, and asserts its claims. This command replaces that line in memory,
 runs the page and lists the cells whose assertion fails; the files stay as they are. What a chapter draws from recorded runs keeps
