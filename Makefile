@@ -54,11 +54,11 @@ $(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
 	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
 
-# Two donors of the model tests ask for packages that they do not need here, old ones that would replace ours.
+# Two donors of the model tests ask for more packages than they need here, old ones that would replace ours; six is needed.
 $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for 'tests' into $(VENV) (a few minutes the first time)"
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[tests]"
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels six
 	@touch $@
 
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
