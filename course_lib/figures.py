@@ -48,9 +48,12 @@ def use_style() -> None:
     )
 
 
-def show_images(data: Data, columns: int = 10, rows: int = 2) -> Figure:
-    """The first training images, each under its class."""
-    figure, axes = plt.subplots(rows, columns, figsize=(0.6 * columns, 0.75 * rows))
+def show_images(data: Data, columns: int | None = None, rows: int = 2) -> Figure:
+    """The first training images, each under its class: ten in a row, or five where the classes are words."""
+    longest = max(map(len, data.classes))
+    columns = columns or (10 if longest < 3 else 5)
+    width = max(0.6, 0.12 * longest)  # inches, so that neighbouring names stay apart
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, (width + 0.15) * rows))
     for ax, image, label in zip(axes.flat, data.x_train, data.y_train, strict=False):
         low, high = image.amin(), image.amax()
         ax.imshow(((image - low) / (high - low)).permute(1, 2, 0), cmap="gray")
