@@ -33,7 +33,7 @@ def hint(name: str) -> None:
     """
     _require_known(name)
     results = _last.get(name, [])
-    failed = [result for result in results if result.outcome == "failed"]
+    failed = [result for result in results if report.SYMBOLS[result.outcome] == "✗"]
     if not results:
         words = f'Run check("{name}") first.'
     elif failed:

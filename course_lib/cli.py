@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 import torch
@@ -12,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 
 from course_lib import models
 from course_lib.cost import Cost, count, count_parameters, layer_costs
+from course_lib.grading import run, similarity, verify
+from course_lib.grading.jail import LEVELS
 
 ABOUT_MODELS = """parameters: learnable numbers in evaluation, without auxiliary classifiers
 MACs:       multiply-adds of convolutions and dense layers for one image; one multiply-add is one MAC
@@ -24,23 +26,48 @@ sees:        height × width of the input that one output can depend on, borders
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="course", description="What the course package knows, in a terminal.")
+    parser = argparse.ArgumentParser(prog="course", description="The networks of the course, and grading its exercises.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    command = commands.add_parser(
-        "models",
-        help="the networks of the course and what they cost",
-        description="Without NAME: every network, with parameters, multiply-adds and published errors. With NAME: its layers.",
+    command = add(commands, "models", show, "the networks of the course and what they cost")
+    command.description = (
+        "Without NAME: every network, with parameters, multiply-adds and published errors. With NAME: its layers."
     )
     command.add_argument("name", nargs="?", metavar="NAME", help="a network, as the table names it: resnet-50")
     command.add_argument("--size", type=int, metavar="PIXELS", help="height and width of the image instead of the published ones")
     command.add_argument("--json", action="store_true", help="for programs")
+    run.add_options(add(commands, "grade", run.grade_class, "grade a class: every hand-in in a folder, jailed"))
+    command = add(commands, "doctor", examine, "which jail this machine gives to answers, proved by attacking it")
+    command.add_argument("--level", choices=LEVELS, help="try this one (default: the best there is)")
+    exercises = commands.add_parser("exercises", help="for authors of exercises").add_subparsers(metavar="COMMAND", required=True)
+    verify.add_options(
+        add(exercises, "verify", verify.main, "do the graded tests test: solutions, stubs, wrong answers, mutants")
+    )
+    similarity.add_options(add(commands, "similarity", similarity.main, "pairs of hand-ins that agree beyond the stub"))
     options = parser.parse_args(arguments)
     try:
-        show_model(options) if options.name else show_models(options)
+        return options.run(options)
     except ValueError as error:
-        command.error(str(error))
+        options.command.error(str(error))
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def add(commands, name: str, function: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+    """A command that calls the function with its options."""
+    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:])
+    command.set_defaults(run=function, command=command)
+    return command
+
+
+def examine(options: argparse.Namespace) -> int:
+    from course_lib.grading import doctor
+
+    return doctor.main(options.level)
+
+
+def show(options: argparse.Namespace) -> int:
+    show_model(options) if options.name else show_models(options)
     return 0
 
 

@@ -4,11 +4,12 @@ pytest loads this module in every project of whoever installed the course, so it
 no test carries our mark ``points``.
 """
 
+import os
 from pathlib import Path
 
 import pytest
 
-from course_lib.grading.results import NotAttempted, Raised, Result, printable, safe_text
+from course_lib.grading.results import NotAttempted, Raised, Refused, Result, Stopped, printable, safe_text
 
 NAMES = {"course_lib", "course_lib.grading.plugin"}  # by entry point, by -p: the first one blocks the other
 
@@ -22,9 +23,22 @@ def pytest_plugin_registered(plugin, manager):
 def pytest_addoption(parser):
     group = parser.getgroup("course")
     group.addoption("--submission", metavar="FILE", help="grade this notebook (default: those in exercises/)")
+    group.addoption("--submissions", metavar="FOLDER", help="grade a class: hand-ins in files, folders or zips, jailed")
+    group.addoption("--results", metavar="FOLDER", default="results", help="of the class (default: results)")
+    group.addoption("--roster", metavar="FILE", help="a CSV file with columns like id and name: everyone in it gets a line")
+    group.addoption("--gradescope", metavar="FILE", help="also write the one student's results.json for Gradescope")
+    group.addoption("--grading-workers", metavar="N", type=int, default=os.cpu_count(), help="of a class (default: all cores)")
+    group.addoption("--grading-seed", metavar="N", type=int, help="of random inputs (default: as before, or a new one)")
+    group.addoption("--accept-changes", action="store_true", help="replace marks that an earlier run gave")
+    group.addoption("--trust-submissions", action="store_true", help="no jail: the answers run with your own rights")
 
 
 def pytest_configure(config):
+    if config.getoption("submissions"):
+        from course_lib.grading.session import ClassGrader
+
+        config.pluginmanager.register(ClassGrader(config), "course grader")
+        return
     file = config.getoption("submission")
     sources = _read([file]) if file else None
     config.pluginmanager.register(Grader(sources, submission=file), "course grader")
@@ -37,32 +51,33 @@ class Grader:
         sources: notebooks (``Source``), or the names of a live one; ``None``: those in the course folder's exercises/.
         exercise: run only the tests of this exercise.
         submission: the file they come from; tests of chapters that it does not answer are left out.
+        seed: what the tests draw depends on it.
     """
 
-    def __init__(self, sources: list | None, exercise: str | None = None, submission: str | None = None):
-        self.sources, self.exercise, self.submission = sources, exercise, submission
+    def __init__(self, sources: list | None, exercise: str | None = None, submission: str | None = None, seed: int = 0):
+        self.sources, self.exercise, self.submission, self.seed = sources, exercise, submission, seed
         self.results: dict[str, Result] = {}  # by node id
         self.problem = ""  # why the tests could not be collected
 
     def pytest_configure(self, config):
-        config.addinivalue_line("markers", "points(n, answer, hint=None): a graded test of the answer of that name")
+        config.addinivalue_line("markers", "points(n, answer, hint=None, **limits): a graded test of the answer of that name")
 
     @pytest.fixture
     def answers(self, request):
         """The answers under test, by the student's names."""
         from course_lib.grading.door import Answers, fixed_start
 
-        if not _mark(request.node):
+        if not mark_of(request.node):
             raise pytest.UsageError(f"{request.node.name} uses answers: mark it with @points(n, name)")
-        with fixed_start():
+        with fixed_start(self.seed):
             yield Answers(self._source(request.path))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
-        graded = [item for item in items if _mark(item)]
+        graded = [item for item in items if mark_of(item)]
         if graded and self.sources is None:
             self.sources = _read(sorted((config.rootpath / "exercises").glob("*.ipynb")))
-        left_out = [item for item in graded if self.exercise not in (None, _mark(item).args[1])]
+        left_out = [item for item in graded if self.exercise not in (None, mark_of(item).args[1])]
         if graded and self.submission:
             known = {path: _exercises(path) for path in {item.path for item in graded}}
             left_out = [item for item in graded if not known[item.path] & self.sources[0].answers]
@@ -76,13 +91,19 @@ class Grader:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
-        mark = _mark(item)
+        mark = mark_of(item)
         if mark and (call.when == "call" or call.excinfo):
             title = (item.function.__doc__ or item.name).strip().splitlines()[0]
             outcome, words = _verdict(call, title)
-            result = Result(item.name, mark.args[1], mark.args[0], outcome, printable(words), mark.kwargs.get("hint"), title)
+            kept = {name: mark.kwargs[name] for name in ("hint", "visibility")}
+            kept["instructor"] = printable(getattr(call.excinfo and call.excinfo.value, "instructor", ""))
+            result = Result(item.name, mark.args[1], mark.args[0], outcome, printable(words), title=title, **kept)
             report.graded = vars(result)  # plain values: they travel with the report
+            self.finished(item, report, result)
         return report
+
+    def finished(self, item, report, result) -> None:
+        """A class session has more to do with a result."""
 
     def pytest_runtest_logreport(self, report):
         if graded := getattr(report, "graded", None):
@@ -111,10 +132,10 @@ class Grader:
         return max(self.sources, key=lambda source: len(names & source.answers), default=Source([]))
 
 
-def _mark(item):
+def mark_of(item):
     """The item's mark ``points``, if it is ours and not another project's."""
     mark = item.get_closest_marker("points")
-    return mark if mark and len(mark.args) == 2 and isinstance(mark.args[1], str) else None
+    return mark if mark and len(mark.args) == 2 and "visibility" in mark.kwargs else None
 
 
 def _read(paths: list) -> list:
@@ -137,11 +158,9 @@ def _verdict(call, title: str) -> tuple[str, str]:
     if call.excinfo is None:
         return "passed", ""
     error = call.excinfo.value
-    if isinstance(error, NotAttempted):
-        return "not attempted", error.msg
-    if isinstance(error, Raised):
-        return "failed", error.msg
+    if isinstance(error, (NotAttempted, Raised, Refused, Stopped)):
+        return error.outcome, error.msg
     if call.when == "call" and isinstance(error, (AssertionError, pytest.fail.Exception)):
         words = f"\n{safe_text(error)}".partition("\nassert ")[0].strip()  # the author's, without pytest's explanation
-        return "failed", words if words and not words.startswith("DID NOT RAISE") else title
+        return "wrong", words if words and not words.startswith("DID NOT RAISE") else title
     return "error", f"the test went wrong, which is not your fault ({type(error).__name__}: {safe_text(error)})"

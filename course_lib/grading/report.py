@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from html import escape
 
-from course_lib.grading.results import Result
+from course_lib.grading.results import OUTCOMES, Result
 
-SYMBOLS = {"passed": "✓", "failed": "✗", "not attempted": "○", "error": "!"}
+SYMBOLS = dict.fromkeys(OUTCOMES, "✗") | {"passed": "✓", "not attempted": "○", "not gradable": "!", "error": "!"}
+WORDS = {"wrong": "failed", "raised": "failed"}  # the reason below the line tells them apart
 
 
 def by_exercise(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -22,7 +23,8 @@ def score(results: Iterable[Result]) -> str:
 
 
 def line(result: Result) -> str:
-    return f"{SYMBOLS[result.outcome]} {result.outcome} ({result.earned:g} of {result.points:g}): {result.title}"
+    word = WORDS.get(result.outcome, result.outcome)
+    return f"{SYMBOLS[result.outcome]} {word} ({result.earned:g} of {result.points:g}): {result.title}"
 
 
 def text(results: Iterable[Result], total: bool = True) -> str:

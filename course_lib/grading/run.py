@@ -1,8 +1,11 @@
 """Run graded tests in this process, on text or on the objects of a live notebook, and return their results."""
 
+import argparse
 import ast
 import os
+import shutil
 import sys
+import tempfile
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +22,8 @@ from course_lib.grading.results import Result
 ARGUMENTS = ["-q", "--capture=no", "--tb=no", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
 BLOCKED = ("cacheprovider", "faulthandler", "logging", "threadexception", "unraisableexception", "warnings")
 ARGUMENTS += [f"-pno:{name}" for name in BLOCKED]
+CLASS_ARGUMENTS = ["-q", "--tb=short", "--no-header", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
+CLASS_ARGUMENTS += [*(f"-pno:{name}" for name in BLOCKED), "-oconsole_output_style=classic"]
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
 
 
@@ -42,7 +47,8 @@ def _announced(text: str) -> list[Result]:
             if isinstance(mark, ast.Call) and ast.unparse(mark.func).split(".")[-1] == "points":
                 points, exercise = (ast.literal_eval(value) for value in mark.args[:2])
                 title = (ast.get_docstring(node) or node.name).splitlines()[0]
-                tests.append(Result(node.name, exercise, points, "error", title=title))
+                visibility = [ast.literal_eval(word.value) for word in mark.keywords if word.arg == "visibility"]
+                tests.append(Result(node.name, exercise, points, "error", title=title, visibility=(visibility or ["visible"])[0]))
     return tests
 
 
@@ -57,12 +63,15 @@ def test_files(names: set[str]) -> list[Path]:
     return sorted((path for path in shared if shared[path]), key=lambda path: -shared[path])
 
 
-def run_tests(test_file: Path, answer: Source | dict, exercise: str | None = None) -> dict[str, Result]:
-    """Run a graded test file (or one exercise of it) on an answer. Whatever goes wrong is in the results."""
+def run_tests(test_file: Path, answer: Source | dict, exercise: str | None = None, seed: int = 0) -> dict[str, Result]:
+    """Run a graded test file (or one exercise of it) on an answer; what it draws depends on the seed.
+
+    Whatever goes wrong is in the results.
+    """
     from course_lib.grading.plugin import Grader
 
     test_file = Path(test_file).resolve()
-    grader = Grader([answer], exercise)
+    grader = Grader([answer], exercise, seed=seed)
     arguments = [*ARGUMENTS, f"--rootdir={test_file.parent}", str(test_file)]
     screen = StringIO()
     with patch.dict(os.environ, ENVIRONMENT), redirect_stdout(screen), redirect_stderr(screen), _fresh(test_file.stem):
@@ -108,3 +117,52 @@ def _fresh(module: str):
         sys.modules.pop(module, None)
         if before is not None:
             sys.modules[module] = before
+
+
+# ---------------------------------------------------------------------------------------------------- a class of students
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``course grade``."""
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="hand-ins: notebooks, folders or zips, as learning platforms export them"
+    )
+    parser.add_argument("--chapter", nargs="+", metavar="CHAPTER", help="06_squeeze_excitation, or its beginning (default: all)")
+    parser.add_argument("--tests", type=Path, metavar="FOLDER", help="graded tests (default: the course's)")
+    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the results are kept (default: results)")
+    parser.add_argument("--roster", metavar="FILE", help="a CSV file with columns like id and name: everyone in it gets a line")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes that grade (default: all cores)"
+    )
+    parser.add_argument(
+        "--gradescope", metavar="FILE", help="FOLDER is one student's; also write its results.json for Gradescope"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of random inputs (default: as before, or a new one)")
+    parser.add_argument("--accept-changes", action="store_true", help="replace marks that an earlier run gave")
+    parser.add_argument("--trust-submissions", action="store_true", help="no jail: the answers run with your own rights")
+
+
+def grade_class(options: argparse.Namespace) -> int:
+    """Grade a folder of hand-ins; returns 0 if every test of every readable hand-in has a verdict.
+
+    Raises:
+        ValueError: if there are no such graded tests.
+    """
+    folder = (options.tests or tests_folder()).resolve()
+    wanted = tuple(f"test_{chapter}" for chapter in options.chapter or [""])
+    files = [str(file) for file in sorted(folder.glob("test_*.py")) if file.name.startswith(wanted)]
+    if not files:
+        raise ValueError(f"{folder} has no graded tests of chapter {' or '.join(options.chapter or ['any'])}")
+    arguments = [*CLASS_ARGUMENTS, f"--rootdir={folder}", "-p", "course_lib.grading.plugin", *files]
+    arguments += ["--results", options.results]
+    arguments += ["--roster", options.roster] if options.roster else []
+    arguments += ["--grading-seed", str(options.seed)] if options.seed is not None else []
+    arguments += ["--gradescope", options.gradescope] if options.gradescope else []
+    arguments += [f"--{name}" for name in ("accept-changes", "trust-submissions") if getattr(options, name.replace("-", "_"))]
+    arguments += ["--grading-workers", str(options.workers)]
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, ENVIRONMENT):
+        hand_ins = options.folder
+        if options.gradescope:  # a class of one
+            shutil.copytree(options.folder, Path(folder, "submission"), symlinks=True)
+            hand_ins = folder
+        return int(pytest.main([*arguments, "--submissions", hand_ins]))

@@ -5,76 +5,33 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, Raised, points
+from course_lib.grading import Handle, points
+from course_lib.grading.values import (
+    agree,
+    changes_input,
+    count_parameters,
+    difference,
+    integers,
+    kind,
+    normal,
+    number,
+    numbers,
+    output,
+    random_state,
+    tensor,
+    times,
+    to_double,
+    trainable,
+)
 from course_lib.models import BasicBlock, Bottleneck, ResidualBlock, cifar_resnet, classifier, conv_bn
-
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def integers(seed: int, low: int, high: int, count: int) -> list[int]:
-    """`count` random integers of low … high, the same for the same seed."""
-    return torch.randint(low, high + 1, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def normal(seed: int, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def random_state(module: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Weights for `module` that keep the size of its activations, with batch-norm statistics that are not the initial ones."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, value in module.state_dict().items():
-        if not value.is_floating_point():
-            state[name] = value.clone()
-        elif value.ndim > 1:
-            state[name] = torch.randn(value.shape, generator=generator) * (2 / value[0].numel()) ** 0.5
-        elif name.endswith(("bias", "mean")):
-            state[name] = torch.randn(value.shape, generator=generator) * 0.3
-        else:  # scales and variances of batch normalisation
-            state[name] = torch.rand(value.shape, generator=generator) + 0.5
-        state[name] = state[name].to(value.dtype)
-    return state
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def number(value: object, what: str) -> float:
-    """A number (a tensor of one element will do), or a failure that says what came instead."""
-    value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    assert isinstance(value, int | float), f"{what} is expected to be a number; yours is {kind(value)}"
-    return value
-
-
-def times(found: float, expected: float) -> str:
-    return f"{found / expected:.4g} times the right number" if found > 0 else f"{found}, which is not above 0"
-
-
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the size of the expected values; infinite where there are no numbers."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return torch.nan_to_num((found - expected).abs().max() / scale, nan=math.inf).item()
-
 
 # -------------------------------------------------------------- trusted functions, run where the student's objects are
 
 
 class RecordedBlock(nn.Module):
-    """A block that remembers what it was built with."""
+    """A block that remembers what it was built with, and needs all three arguments."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
+    def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__()
         self.built_with = [in_channels, out_channels, stride]
         self.conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
@@ -102,29 +59,10 @@ def plain_layers() -> nn.Module:
     return nn.Sequential(conv_bn(2, 4, 3), nn.ReLU(), conv_bn(4, 4, 3), nn.ReLU(), classifier(4, 3))
 
 
-def to_double(module: nn.Module) -> None:
-    module.double()
-
-
-def call_and_keep_input(function, x: Tensor, *args: int) -> list[Tensor]:
-    """The result, and the input as it is afterwards."""
-    result = function(x, *args)
-    return [result, x]
-
-
 def input_gradient(function, x: Tensor, out_channels: int, stride: int, upstream: Tensor) -> Tensor:
     x = x.requires_grad_()
     loss = (function(x, out_channels, stride) * upstream).sum()
     return torch.autograd.grad(loss, x)[0] if loss.requires_grad else torch.zeros_like(x)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Each parameter once, however many names it has."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def trainable(model: nn.Module) -> list[str]:
-    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 # -------------------------------------------------------------------------------------------- 1. bottleneck_cost
@@ -132,12 +70,7 @@ def trainable(model: nn.Module) -> list[str]:
 
 def costs(answers, channels: int, reduced: int, size: int) -> list[float]:
     """The three numbers of bottleneck_cost."""
-    found = answers.bottleneck_cost(channels, reduced, size)
-    found = found.tolist() if isinstance(found, Tensor) and found.ndim == 1 else found
-    assert isinstance(found, tuple | list) and len(found) == 3, (
-        f"three numbers, (parameters, multiply-adds, saving), are expected; yours returned {kind(found)}"
-    )
-    return [number(one, what) for one, what in zip(found, ("parameters", "multiply-adds", "saving"), strict=True)]
+    return numbers(answers.bottleneck_cost(channels, reduced, size), ("parameters", "multiply-adds", "saving"))
 
 
 def bottlenecks(seed: int) -> list[tuple[int, int, int]]:
@@ -203,9 +136,7 @@ def padded(answers, seed: int) -> list[tuple[str, Tensor, int, int, Tensor]]:
         words = f"x of shape {shape}, out_channels={out_channels}, stride={stride}"
         found = answers.pad_shortcut(x, out_channels) if stride == 1 else answers.pad_shortcut(x, out_channels, stride)
         expected = (shape[0], out_channels, math.ceil(shape[2] / stride), math.ceil(shape[3] / stride))
-        assert isinstance(found, Tensor), f"{words}: a tensor is expected; yours returned {kind(found)}"
-        assert found.shape == expected, f"{words}: your result has shape {tuple(found.shape)}, expected {expected}"
-        results.append((words, x, out_channels, stride, found))
+        results.append((words, x, out_channels, stride, tensor(found, words, expected)))
     return results
 
 
@@ -226,8 +157,7 @@ def test_pad_shortcut_keeps_pixels(answers):
             f"{words}: the first {channels} channels are not every stride-th pixel of x "
             f"(they differ by up to {error:.2g} of the largest)"
         )
-        _, after = answers.pad_shortcut.run(call_and_keep_input, x, out_channels, stride)
-        assert torch.equal(after, x), f"{words}: the call changes x itself"
+        assert not changes_input(answers.pad_shortcut, x, out_channels, stride), f"{words}: the call changes x itself"
         upstream = normal(25 + place, *found.shape, dtype=x.dtype)
         expected = torch.zeros_like(x)
         expected[:, :, ::stride, ::stride] = upstream[:, :channels]
@@ -312,16 +242,8 @@ def images(seed: int, args: tuple[int, int, int]) -> Tensor:
     return normal(seed, 4, args[0], 7, 6, dtype=torch.float64)
 
 
-def output(block: Handle, args: tuple[int, int, int], x: Tensor) -> Tensor:
-    """The block's output; where its code raises, a failure that says for which block."""
-    try:
-        found = block(x)
-    except Raised as problem:
-        raise AssertionError(f"{named(args)} on an input of shape {tuple(x.shape)}: {problem}") from None
-    assert isinstance(found, Tensor), f"{named(args)} returned {kind(found)} instead of a tensor"
-    expected = (len(x), args[1], *(math.ceil(size / args[2]) for size in x.shape[2:]))
-    assert found.shape == expected, f"{named(args)} turns {tuple(x.shape)} into {tuple(found.shape)}, expected {expected}"
-    return found
+def block_output(block: Handle, args: tuple[int, int, int], x: Tensor) -> Tensor:
+    return output(block, named(args), x, (len(x), args[1], *(math.ceil(size / args[2]) for size in x.shape[2:])))
 
 
 @points(
@@ -335,7 +257,7 @@ def test_residual_block_has_the_right_shape(answers):
     for args in KEEPING + CHANGING + [(3, 8, 1), (2, 4, 3)]:
         block, x = make_block(answers, args), images(31, args).float()
         for size in (6, 5):
-            output(block, args, x[..., :size])
+            block_output(block, args, x[..., :size])
 
 
 @points(
@@ -382,7 +304,7 @@ def test_residual_block_adds_then_rectifies(answers):
     """The branch can subtract from the input, and ReLU follows the addition"""
     args = KEEPING[0]
     block, x = block_pair(answers, args, 32, weight=0.0, bias=-0.5)[0], images(33, args)
-    found = output(block.eval(), args, x)
+    found = block_output(block.eval(), args, x)
     assert (found >= 0).all(), f"{named(args)}: {(found < 0).sum()} values of the output are negative; what follows the addition?"
     error = difference(found, torch.relu(x - 0.5))
     assert error < 1e-6, (
@@ -401,11 +323,9 @@ def test_residual_block_computes_the_block(answers):
     for seed, args in enumerate(KEEPING + CHANGING):
         block, reference = block_pair(answers, args, 40 + seed)
         x = images(34, args)
-        error = difference(output(block.eval(), args, x), reference.eval()(x).detach())
         change = "keeps" if args in KEEPING else "changes"
-        assert error < 1e-8, (
-            f"{named(args)}, which {change} the shape: the output differs by up to {error:.2g} of the largest value"
-        )
+        found, expected = block_output(block.eval(), args, x), reference.eval()(x).detach()
+        agree(found, expected, f"{named(args)}, which {change} the shape: the output")
 
 
 @points(
@@ -419,15 +339,12 @@ def test_residual_block_trains_like_the_block(answers):
     for seed, args in enumerate(KEEPING + CHANGING):
         block, reference = block_pair(answers, args, 44 + seed)
         x = images(35, args)
-        error = difference(output(block.train(), args, x), reference.train()(x).detach())
-        assert error < 1e-8, f"{named(args)} in training mode: the output differs by up to {error:.2g} of the largest value"
+        found, expected = block_output(block.train(), args, x), reference.train()(x).detach()
+        agree(found, expected, f"{named(args)} in training mode: the output")
         state, right = block.state(), reference.state_dict()
         for name, theirs in reference_names(state).items():
             if "running" in name and theirs in right:
-                error = difference(state[name], right[theirs])
-                assert error < 1e-8, (
-                    f"{named(args)}: after one batch in training mode {name} is off by {error:.2g} of its largest value"
-                )
+                agree(state[name], right[theirs], f"{named(args)}: after one batch in training mode {name}")
 
 
 @points(
@@ -440,9 +357,10 @@ def test_residual_block_passes_gradients(answers):
     for seed, args in enumerate(KEEPING + CHANGING):
         block, reference = block_pair(answers, args, 48 + seed)
         x = images(36, args)
-        output(block.eval(), args, x)  # a failure of the forward pass is told in its own words
-        _, after = block.run(call_and_keep_input, x)
-        assert torch.equal(after, x), f"{named(args)} changes its input tensor in place; whoever still needs it gets wrong values"
+        block_output(block.eval(), args, x)  # a failure of the forward pass is told in its own words
+        assert not changes_input(block, x), (
+            f"{named(args)} changes its input tensor in place; whoever still needs it gets wrong values"
+        )
         x = x.requires_grad_()
         expected = reference.eval()(x)
         upstream = normal(37, *expected.shape, dtype=torch.float64)
@@ -452,11 +370,7 @@ def test_residual_block_passes_gradients(answers):
         found = block.gradients(x.detach(), upstream)
         for name, theirs in {"input": "input", **reference_names(block.state())}.items():
             if name in found and theirs in right:
-                error = difference(found[name], right[theirs])
-                idle = " (yours is 0 everywhere)" if not found[name].any() else ""
-                assert error < 1e-8, (
-                    f"{named(args)}: the gradient of {name} differs by up to {error:.2g} of its largest value{idle}"
-                )
+                agree(found[name], right[theirs], f"{named(args)}: the gradient of {name}")
 
 
 # ------------------------------------------------------------------------------------------------- 4. build_stage
@@ -504,7 +418,7 @@ def test_build_stage_applies_its_blocks_in_order(answers):
     """The stage applies one block after the other"""
     for seed, args in enumerate(STAGES):
         found, (in_channels, out_channels, depth, stride) = stage(answers, *args), args
-        rest = [RecordedBlock(out_channels, out_channels) for _ in range(depth - 1)]
+        rest = [RecordedBlock(out_channels, out_channels, 1) for _ in range(depth - 1)]
         reference = nn.Sequential(RecordedBlock(in_channels, out_channels, stride), *rest)
         state, own = random_state(reference, 60 + seed), found.state()
         reference.load_state_dict(state)
@@ -515,10 +429,8 @@ def test_build_stage_applies_its_blocks_in_order(answers):
             assert shape == expected, f"{in_words(*args)}: {name} has shape {shape}, expected {expected}"
         found.load(given)
         x = normal(61, 2, in_channels, 7, 6)
-        result, expected = found(x), reference(x).detach()
-        assert isinstance(result, Tensor) and result.shape == expected.shape, (
-            f"{in_words(*args)} turns {tuple(x.shape)} into {kind(result)}; the shape should be {tuple(expected.shape)}"
-        )
+        expected = reference(x).detach()
+        result = output(found, in_words(*args), x, expected.shape)
         error = difference(result, expected)
         assert error < 1e-4, (
             f"{in_words(*args)}: the output differs by up to {error:.2g} from that of the blocks one after the other"
@@ -585,7 +497,8 @@ def test_start_as_identity_changes_nothing_else(answers):
         assert not changed, f"{words}: the call also changes {', '.join(changed[:3])}" + (
             f" and {len(changed) - 3} more" * (len(changed) > 3)
         )
-        frozen = [name for name in can if name not in inside.run(trainable)]
+        now = inside.run(trainable)
+        frozen = [name for name in can if can[name] and not now.get(name)]
         assert not frozen, f"{words}: after the call {len(frozen)} parameters, {frozen[0]} among them, can no longer be trained"
 
 

@@ -6,72 +6,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, Raised, points
+from course_lib.grading import Handle, points
+from course_lib.grading.values import (
+    agree,
+    changes_input,
+    difference,
+    integers,
+    kind,
+    normal,
+    number,
+    number_list,
+    numbers,
+    output,
+    telling,
+    times,
+    to_double,
+)
 from course_lib.models import Inception
 
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def integers(seed: int, low: int, high: int, count: int) -> list[int]:
-    """`count` random integers of low … high, the same for the same seed."""
-    return torch.randint(low, high + 1, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def normal(seed: int, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def number(value: object, what: str) -> float:
-    """A number (a tensor of one element will do), or a failure that says what came instead."""
-    value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    assert isinstance(value, int | float), f"{what} is expected to be a number; yours is {kind(value)}"
-    return value
-
-
-def pair(found: object, names: tuple[str, str]) -> list[float]:
-    """Two numbers, or a failure that says what came instead."""
-    found = found.tolist() if isinstance(found, Tensor) and found.ndim == 1 else found
-    assert isinstance(found, tuple | list) and len(found) == 2, (
-        f"two numbers, ({names[0]}, {names[1]}), are expected; yours returned {kind(found)}"
-    )
-    return [number(one, name) for one, name in zip(found, names, strict=True)]
-
-
-def times(found: float, expected: float) -> str:
-    return f"{found / expected:.4g} times the right number" if found > 0 else f"{found}, which is not above 0"
-
-
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the size of the expected values; infinite where there are no numbers."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return torch.nan_to_num((found - expected).abs().max() / scale, nan=math.inf).item()
-
-
 # -------------------------------------------------------------- trusted functions, run where the student's objects are
-
-
-def to_double(module: nn.Module) -> None:
-    module.double()
-
-
-def call_and_keep_input(function, x: Tensor) -> list[Tensor]:
-    """The result, and the input as it is afterwards."""
-    result = function(x)
-    return [result, x]
 
 
 def loss_gradients(function, scores: Tensor, auxiliary: list[Tensor], labels: Tensor) -> list[Tensor]:
@@ -109,7 +62,7 @@ def test_module_costs_counts_the_naive_module(answers):
     """Multiply-adds of the naive module"""
     for args in modules(11):
         in_channels, c1, _, c3, _, c5, _, size = args
-        found = pair(answers.module_costs(*args), COSTS)[0]
+        found = numbers(answers.module_costs(*args), COSTS)[0]
         expected = convolutions((in_channels, c1, 1), (in_channels, c3, 3), (in_channels, c5, 5)) * size * size
         assert found == expected, f"{in_words(args)}: you count {found:,} for the naive module, {times(found, expected)}"
 
@@ -124,7 +77,7 @@ def test_module_costs_counts_the_reduced_module(answers):
     """Multiply-adds of the module with reductions, their own included"""
     for args in modules(12):
         in_channels, c1, reduce3, c3, reduce5, c5, pool, size = args
-        found = pair(answers.module_costs(*args), COSTS)[1]
+        found = numbers(answers.module_costs(*args), COSTS)[1]
         weights = convolutions(
             (in_channels, c1, 1),
             (in_channels, reduce3, 1),
@@ -148,10 +101,7 @@ CHAINS = [
 
 
 def channels_after(answers, in_channels: int, filters: list[tuple[int, int, int]]) -> list[float]:
-    found = answers.chain_channels(in_channels, filters)
-    found = found.tolist() if isinstance(found, Tensor) and found.ndim == 1 else found
-    assert isinstance(found, tuple | list), f"a list of numbers is expected; yours returned {kind(found)}"
-    return [number(one, "each number of channels") for one in found]
+    return number_list(answers.chain_channels(in_channels, filters), "a list of numbers")
 
 
 @points(1, "chain_channels", hint="One number for each module: what leaves it. What came into the first one is not in the list.")
@@ -250,17 +200,9 @@ def images(seed: int, args: tuple[int, ...]) -> Tensor:
     return normal(seed, 3, args[0], 7, 6, dtype=torch.float64)
 
 
-def output(module: Handle, args: tuple[int, ...], x: Tensor) -> Tensor:
-    """The module's output; where its code raises, a failure that says for which module."""
-    try:
-        found = module(x)
-    except Raised as problem:
-        raise AssertionError(f"{named(args)} on an input of shape {tuple(x.shape)}: {problem}") from None
-    assert isinstance(found, Tensor), f"{named(args)} returned {kind(found)} instead of a tensor"
+def module_output(module: Handle, args: tuple[int, ...], x: Tensor) -> Tensor:
     _, c1, _, c3, _, c5, pool = args
-    expected = (len(x), c1 + c3 + c5 + pool, *x.shape[2:])
-    assert found.shape == expected, f"{named(args)} turns {tuple(x.shape)} into {tuple(found.shape)}, expected {expected}"
-    return found
+    return output(module, named(args), x, (len(x), c1 + c3 + c5 + pool, *x.shape[2:]))
 
 
 @points(
@@ -274,7 +216,7 @@ def test_inception_module_has_the_right_shape(answers):
     for args in WIDTHS:
         module, x = make_module(answers, args), images(31, args).float()
         for size in (6, 5):
-            output(module, args, x[..., :size])
+            module_output(module, args, x[..., :size])
 
 
 @points(
@@ -292,7 +234,7 @@ def test_inception_module_concatenates_in_order(answers):
     for seed, args in enumerate(WIDTHS):
         module, reference = module_pair(answers, args, 40 + 100 * seed)
         x = images(33, args)
-        found, expected = output(module, args, x), reference(x).detach()
+        found, expected = module_output(module, args, x), reference(x).detach()
         _, c1, _, c3, _, c5, pool = args
         start, right = 0, {}
         for name, width in zip(BRANCHES, (c1, c3, c5, pool), strict=True):
@@ -327,15 +269,15 @@ def test_inception_module_computes_the_module(answers):
     for seed, args in enumerate(WIDTHS):
         module, reference = module_pair(answers, args, 44 + 100 * seed)
         x = images(34, args)
-        found, expected = output(module, args, x), reference(x).detach()
+        found, expected = module_output(module, args, x), reference(x).detach()
         start = 0
         _, c1, _, c3, _, c5, pool = args
         assert (found >= 0).all(), (
             f"{named(args)}: {(found < 0).sum()} values of the output are negative; what follows a convolution?"
         )
         for name, width in zip(BRANCHES, (c1, c3, c5, pool), strict=True):
-            error = difference(found[:, start : start + width], expected[:, start : start + width])
-            assert error < 1e-8, f"{named(args)}: the channels of {name} differ by up to {error:.2g} of the largest value"
+            mine, right = (value[:, start : start + width] for value in (found, expected))
+            agree(mine, right, f"{named(args)}: the part of {name} in the output")
             start += width
 
 
@@ -350,9 +292,10 @@ def test_inception_module_passes_gradients(answers):
     for seed, args in enumerate(WIDTHS):
         module, reference = module_pair(answers, args, 48 + 100 * seed)
         x = images(36, args)
-        output(module, args, x)  # a failure of the forward pass is told in its own words
-        _, after = module.run(call_and_keep_input, x)
-        assert torch.equal(after, x), f"{named(args)} changes its input tensor in place; the other branches get wrong values"
+        module_output(module, args, x)  # a failure of the forward pass is told in its own words
+        assert not changes_input(module, x), (
+            f"{named(args)} changes its input tensor in place; the other branches get wrong values"
+        )
         x = x.requires_grad_()
         expected = reference(x)
         upstream = normal(37, *expected.shape, dtype=torch.float64)
@@ -365,9 +308,7 @@ def test_inception_module_passes_gradients(answers):
         for name, other in zip(convolutions_of(module, args).values(), weights, strict=True):
             pairs[f"{name}.weight"], pairs[f"{name}.bias"] = theirs[other], theirs[other.removesuffix("weight") + "bias"]
         for name, value in pairs.items():
-            error = difference(found[name], value)
-            idle = " (yours is 0 everywhere)" if not found[name].any() else ""
-            assert error < 1e-8, f"{named(args)}: the gradient of {name} differs by up to {error:.2g} of its largest value{idle}"
+            agree(found[name], value, f"{named(args)}: the gradient of {name}")
 
 
 # ------------------------------------------------------------------------------------------------ 4. total_loss
@@ -414,10 +355,8 @@ def test_total_loss_takes_any_number_of_heads(answers):
     """None, one or three auxiliary classifiers, and another weight"""
     for seed, heads, weight in ((70, 0, 0.3), (71, 1, 0.3), (72, 3, 0.3), (73, 2, 0.5), (74, 2, 0.0)):
         scores, auxiliary, labels = batch(seed, heads)
-        try:
+        with telling(f"{heads} auxiliary classifiers, weight {weight}"):
             found = loss_of(answers, scores, tuple(auxiliary), labels, weight)
-        except Raised as problem:
-            raise AssertionError(f"{heads} auxiliary classifiers, weight {weight}: {problem}") from None
         main, extra = cross_entropies(scores, auxiliary, labels)
         assert math.isclose(found, main + weight * sum(extra), rel_tol=1e-6), (
             f"{heads} auxiliary classifiers, weight {weight}: your total of {found:.4f} is not the weighted sum"
@@ -439,8 +378,7 @@ def test_total_loss_passes_gradients(answers):
         for place, (mine, right) in enumerate(zip(found, torch.autograd.grad(total, leaves), strict=True)):
             where = "the main scores" if place == 0 else f"auxiliary scores {place}"
             assert mine.any(), f"no gradient reaches {where}"
-            error = difference(mine, right)
-            assert error < 1e-6, f"the gradient of {where} differs by up to {error:.2g} of its largest value"
+            agree(mine, right, f"the gradient of {where}", 1e-6)
 
 
 # ------------------------------------------------------------------------------------------- 5. head_parameters
@@ -463,7 +401,7 @@ def linear(*widths: int) -> int:
 def test_head_parameters_counts_the_averaging_head(answers):
     """Parameters after global average pooling"""
     for args in stages(91):
-        found, expected = pair(answers.head_parameters(*args), HEADS)[0], linear(args[0], args[3])
+        found, expected = numbers(answers.head_parameters(*args), HEADS)[0], linear(args[0], args[3])
         assert found == expected, f"head_parameters{args}: you count {found:,} for the averaging head, {times(found, expected)}"
 
 
@@ -476,6 +414,6 @@ def test_head_parameters_counts_the_dense_head(answers):
     """Parameters of the dense layers, with any number of hidden ones"""
     for args in stages(92):
         channels, size, hidden, classes = args
-        found = pair(answers.head_parameters(*args), HEADS)[1]
+        found = numbers(answers.head_parameters(*args), HEADS)[1]
         expected = linear(channels * size * size, *hidden, classes)
         assert found == expected, f"head_parameters{args}: you count {found:,} for the dense head, {times(found, expected)}"

@@ -1,64 +1,30 @@
 """Graded tests of exercises/06_squeeze_excitation.ipynb."""
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, Raised, points
+from course_lib.grading import Handle, points, values
+from course_lib.grading.values import (
+    agree,
+    changes_input,
+    difference,
+    integers,
+    kind,
+    number,
+    output,
+    tensor,
+    times,
+    to_double,
+)
 from course_lib.models import SqueezeExcitation
 
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def integers(seed: int, low: int, high: int, count: int) -> list[int]:
-    """`count` random integers of low … high, the same for the same seed."""
-    return torch.randint(low, high + 1, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def normal(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def number(value: object, what: str) -> float:
-    """A number (a tensor of one element will do), or a failure that says what came instead."""
-    value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    assert isinstance(value, int | float), f"{what} is expected to be a number; yours is {kind(value)}"
-    return value
-
-
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the size of the expected values; infinite where there are no numbers."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return torch.nan_to_num((found - expected).abs().max() / scale, nan=math.inf).item()
-
+normal = partial(values.normal, dtype=torch.float64)
 
 # -------------------------------------------------------------- trusted functions, run where the student's objects are
-
-
-def to_double(module: nn.Module) -> None:
-    module.double()
-
-
-def call_and_keep_input(function, x: Tensor) -> list[Tensor]:
-    """The result, and the input as it is afterwards."""
-    result = function(x)
-    return [result, x]
 
 
 def unit_result(function, x: Tensor, place: str, weights: list[Tensor]) -> dict:
@@ -99,12 +65,20 @@ def se_of(y: Tensor, weights: list[Tensor]) -> Tensor:
 BLOCKS = [(8, 4), (12, 3), (16, 16), (10, 4)]  # channels, reduction; the last leaves a rest
 
 
+DEFAULT = (150, 16)  # 150 // 15, 150 // 16 and 150 // 17 differ
+
+
+def given(args: tuple[int, ...]) -> tuple[int, ...]:
+    """Without the reduction where it has its default."""
+    return args[:1] if args[1] == 16 else args
+
+
 def named(name: str, args: tuple[int, ...]) -> str:
-    return f"{name}{args}"
+    return f"{name}({', '.join(map(str, given(args)))})"
 
 
 def make(answers, name: str, args: tuple[int, ...]) -> Handle:
-    made = getattr(answers, name)(*args)
+    made = getattr(answers, name)(*given(args))
     assert isinstance(made, Handle), f"{named(name, args)}: a module is expected; yours is {kind(made)}"
     return made
 
@@ -152,15 +126,9 @@ def images(seed: int, channels: int, height: int = 6, width: int = 5) -> Tensor:
     return normal(seed, 4, channels, height, width) + 1.5 * normal(seed + 1, 4, channels, 1, 1)
 
 
-def output(block: Handle, what: str, x: Tensor) -> Tensor:
-    """The block's output; where its code raises, a failure that says for which block."""
-    try:
-        found = block(x)
-    except Raised as problem:
-        raise AssertionError(f"{what} on an input of shape {tuple(x.shape)}: {problem}") from None
-    assert isinstance(found, Tensor), f"{what} returned {kind(found)} instead of a tensor"
-    assert found.shape == x.shape, f"{what} turns {tuple(x.shape)} into {tuple(found.shape)}"
-    return found
+def block_output(block: Handle, what: str, x: Tensor) -> Tensor:
+    """Both blocks keep the shape."""
+    return output(block, what, x, x.shape)
 
 
 @points(
@@ -170,7 +138,7 @@ def output(block: Handle, what: str, x: Tensor) -> Tensor:
 )
 def test_se_block_has_the_right_layers(answers):
     """Two layers with biases, down and up, and no other weights"""
-    for args in BLOCKS:
+    for args in (*BLOCKS, DEFAULT):
         se_layers(make(answers, "SEBlock", args).state(), args)
 
 
@@ -184,7 +152,7 @@ def test_se_block_keeps_the_shape(answers):
     for args in BLOCKS:
         block = make(answers, "SEBlock", args)
         for height, width in ((6, 5), (9, 9), (1, 1)):
-            output(block, named("SEBlock", args), images(11, args[0], height, width).float())
+            block_output(block, named("SEBlock", args), images(11, args[0], height, width).float())
 
 
 @points(
@@ -199,12 +167,12 @@ def test_se_block_has_one_gate_per_channel(answers):
         block, _, _ = se_pair(answers, args, 100 + 20 * seed)
         x = images(21, args[0])
         what = named("SEBlock", args)
-        gate = output(block, what, x) / x
+        gate = block_output(block, what, x) / x
         spread = (gate - gate[:, :, :1, :1]).abs().amax().item()
         assert spread < 1e-8, f"{what}: output / input is not the same at every position of a channel"
         low, high = gate.amin().item(), gate.amax().item()
         assert low >= 0 and high <= 1, f"{what}: output / input reaches from {low:.3g} to {high:.3g}, outside 0 to 1"
-        alone = output(block, what, x[:1]) / x[:1]
+        alone = block_output(block, what, x[:1]) / x[:1]
         assert difference(gate[:1], alone) < 1e-8, f"{what}: the gate of an image depends on the other images of the batch"
 
 
@@ -218,9 +186,8 @@ def test_se_block_computes_squeeze_and_excitation(answers):
     for seed, args in enumerate(BLOCKS):
         block, reference, _ = se_pair(answers, args, 200 + 20 * seed)
         x = images(31, args[0])
-        found, expected = output(block, named("SEBlock", args), x), reference(x).detach()
-        error = difference(found, expected)
-        assert error < 1e-8, f"{named('SEBlock', args)}: the output differs by up to {error:.2g} of the largest value"
+        found, expected = block_output(block, named("SEBlock", args), x), reference(x).detach()
+        agree(found, expected, f"{named('SEBlock', args)}: the output")
 
 
 @points(
@@ -233,9 +200,8 @@ def test_se_block_passes_gradients(answers):
     for seed, args in enumerate(BLOCKS):
         block, reference, names = se_pair(answers, args, 300 + 20 * seed)
         x, what = images(41, args[0]), named("SEBlock", args)
-        output(block, what, x)  # a failure of the forward pass is told in its own words
-        _, after = block.run(call_and_keep_input, x)
-        assert torch.equal(after, x), f"{what} changes its input tensor in place"
+        block_output(block, what, x)  # a failure of the forward pass is told in its own words
+        assert not changes_input(block, x), f"{what} changes its input tensor in place"
         leaf = x.clone().requires_grad_()
         upstream = normal(42, *x.shape)
         parameters = dict(reference.named_parameters())
@@ -244,9 +210,7 @@ def test_se_block_passes_gradients(answers):
         own = {"down.weight": 1, "down.bias": 2, "up.weight": 3, "up.bias": 4}
         pairs = {"input": right[0]} | {names[name]: right[place] for name, place in own.items()}
         for name, value in pairs.items():
-            error = difference(found[name].reshape(value.shape), value)
-            idle = " (yours is 0 everywhere)" if not found[name].any() else ""
-            assert error < 1e-8, f"{what}: the gradient of {name} differs by up to {error:.2g} of its largest value{idle}"
+            agree(found[name].reshape(value.shape), value, f"{what}: the gradient of {name}")
 
 
 # ------------------------------------------------------------------------------------------- 2. SEResidualBlock
@@ -303,7 +267,7 @@ def unit_pair(answers, args: tuple[int, ...], seed: int) -> tuple[Handle, Refere
 )
 def test_se_residual_block_has_the_right_layers(answers):
     """The five layers under their names, convolutions without bias, and no other weights"""
-    for args in UNITS:
+    for args in (*UNITS, DEFAULT):
         right_layers(make(answers, "SEResidualBlock", args).state(), args)
 
 
@@ -313,23 +277,40 @@ def test_se_residual_block_keeps_the_shape(answers):
     for args in UNITS:
         block = make(answers, "SEResidualBlock", args)
         for height, width in ((6, 5), (7, 7)):
-            output(block, named("SEResidualBlock", args), images(51, args[0], height, width).float())
+            block_output(block, named("SEResidualBlock", args), images(51, args[0], height, width).float())
 
 
 @points(
-    2,
+    1,
     "SEResidualBlock",
     hint="Where does the shortcut start, where does it end, and does anything scale it? ReLU stands in two places.",
 )
 def test_se_residual_block_computes_the_block(answers):
-    """Same output as the reference with the same weights"""
+    """Same output as the reference with the same weights (evaluation mode)"""
     for seed, args in enumerate(UNITS):
         block, reference = unit_pair(answers, args, 500 + 50 * seed)
         x, what = images(61, args[0]), named("SEResidualBlock", args)
-        found, expected = output(block, what, x), reference(x).detach()
+        found, expected = block_output(block, what, x), reference(x).detach()
         assert (found >= 0).all(), f"{what}: {(found < 0).sum()} values of the output are negative; what comes last?"
-        error = difference(found, expected)
-        assert error < 1e-8, f"{what}: the output differs by up to {error:.2g} of the largest value"
+        agree(found, expected, f"{what}: the output")
+
+
+@points(
+    1,
+    "SEResidualBlock",
+    hint="In training mode each batch normalisation uses the statistics of the batch and moves its running mean: call each layer "
+    "exactly once.",
+)
+def test_se_residual_block_trains_like_the_block(answers):
+    """Same output and same batch-norm statistics in training mode"""
+    for seed, args in enumerate(UNITS):
+        block, reference = unit_pair(answers, args, 550 + 50 * seed)
+        x, what = images(66, args[0]), named("SEResidualBlock", args)
+        found, expected = block_output(block.train(), what, x), reference.train()(x).detach()
+        agree(found, expected, f"{what} in training mode: the output")
+        state, right = block.state(), reference.state_dict()
+        for name in (name for name in right if "running" in name):
+            agree(state[name], right[name], f"{what}: after one batch in training mode {name}")
 
 
 @points(
@@ -342,18 +323,15 @@ def test_se_residual_block_passes_gradients(answers):
     for seed, args in enumerate(UNITS):
         block, reference = unit_pair(answers, args, 600 + 50 * seed)
         x, what = images(71, args[0]), named("SEResidualBlock", args)
-        output(block, what, x)
-        _, after = block.run(call_and_keep_input, x)
-        assert torch.equal(after, x), f"{what} changes its input tensor in place"
+        block_output(block, what, x)
+        assert not changes_input(block, x), f"{what} changes its input tensor in place"
         leaf = x.clone().requires_grad_()
         upstream = normal(72, *x.shape)
         parameters = dict(reference.named_parameters())
         right = torch.autograd.grad((reference(leaf) * upstream).sum(), [leaf, *parameters.values()])
         found = block.gradients(x, upstream)
         for name, value in zip(("input", *parameters), right, strict=True):
-            error = difference(found[name], value)
-            idle = " (yours is 0 everywhere)" if not found[name].any() else ""
-            assert error < 1e-8, f"{what}: the gradient of {name} differs by up to {error:.2g} of its largest value{idle}"
+            agree(found[name], value, f"{what}: the gradient of {name}")
 
 
 # --------------------------------------------------------------------------------------------- 3. se_parameters
@@ -363,7 +341,8 @@ def added(channels: list[int], blocks: list[int], reduction: int) -> int:
     """Parameters of one squeeze and excitation per block, read off the course's own."""
     counts = []
     for width, number_ in zip(channels, blocks, strict=True):
-        block = SqueezeExcitation(width, reduction).to("meta")
+        with torch.device("meta"):  # no numbers: only counted
+            block = SqueezeExcitation(width, reduction)
         counts.append(number_ * sum(parameter.numel() for parameter in block.parameters()))
     return sum(counts)
 
@@ -371,8 +350,8 @@ def added(channels: list[int], blocks: list[int], reduction: int) -> int:
 def check_count(answers, channels: list[int], blocks: list[int], reduction: int) -> None:
     found = number(answers.se_parameters(channels, blocks, reduction), "the number of parameters")
     expected = added(channels, blocks, reduction)
-    ratio = f"{found / expected:.4g} times the right number" if found > 0 else f"{found}, which is not above 0"
-    assert found == expected, f"se_parameters({channels}, {blocks}, {reduction}): you count {found:,}, {ratio}"
+    call = f"se_parameters({channels}, {blocks}, {reduction})"
+    assert found == expected, f"{call}: you count {found:,}, {times(found, expected)}"
 
 
 @points(1, "se_parameters", hint="Two layers. How many weights has one from C to C // r numbers, and how many biases?")
@@ -420,19 +399,15 @@ def check_place(answers, place: str) -> None:
         weights = unit_weights(seed, channels)
         x = normal(seed + 30, 3, channels, 5, 4) + normal(seed + 31, 3, channels, 1, 1)
         seen = answers.residual_unit.run(unit_result, x, place, weights)
-        found = seen["result"]
-        assert isinstance(found, Tensor), f'place "{place}": a tensor is expected; yours returned {kind(found)}'
-        assert found.shape == x.shape, f'place "{place}": {tuple(x.shape)} became {tuple(found.shape)}'
+        found = tensor(seen["result"], f'place "{place}"', x.shape)
         leaf = x.clone().requires_grad_()
         expected = expected_unit(leaf, place, weights)
-        error = difference(found, expected.detach())
-        assert error < 1e-8, f'place "{place}": the output differs by up to {error:.2g} of the largest value'
+        agree(found, expected.detach(), f'place "{place}": the output')
         assert torch.equal(seen["after"], x), f'place "{place}": the input tensor is changed in place'
         for name in ("branch", "se"):
             assert seen[name] == 1, f'place "{place}": {name} is called {seen[name]} times, expected once'
         right = torch.autograd.grad((expected * weights[2]).sum(), leaf)[0]
-        error = difference(seen["gradient"], right)
-        assert error < 1e-8, f'place "{place}": the gradient of the input differs by up to {error:.2g} of its largest value'
+        agree(seen["gradient"], right, f'place "{place}": the gradient of the input')
 
 
 @points(2, "residual_unit", hint="Scale what the branch gives, then add x as it came, then ReLU.")

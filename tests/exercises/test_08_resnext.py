@@ -1,67 +1,18 @@
 """Graded tests of exercises/08_resnext.ipynb."""
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, Raised, points
+from course_lib.grading import Handle, Raised, points, values
+from course_lib.grading.values import agree, changes_input, difference, integers, kind, number, output, times, to_double
 
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def integers(seed: int, low: int, high: int, count: int) -> list[int]:
-    """`count` random integers of low … high, the same for the same seed."""
-    return torch.randint(low, high + 1, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def number(value: object, what: str) -> float:
-    """A number (a tensor of one element will do), or a failure that says what came instead."""
-    value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    assert isinstance(value, int | float), f"{what} is expected to be a number; yours is {kind(value)}"
-    return value
-
-
-def times(found: float, expected: float) -> str:
-    return f"{found / expected:.4g} times the right number" if found > 0 else f"{found}, which is not above 0"
-
-
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the size of the expected values; infinite where there are no numbers."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return torch.nan_to_num((found - expected).abs().max() / scale, nan=math.inf).item()
-
+normal = partial(values.normal, dtype=torch.float64)
 
 # -------------------------------------------------------------- trusted functions, run where the student's objects are
-
-
-def to_double(module: nn.Module) -> None:
-    module.double()
-
-
-def call_and_keep_input(function, x: Tensor) -> list[Tensor]:
-    """The result, and the input as it is afterwards."""
-    result = function(x)
-    return [result, x]
 
 
 def merge_and_keep_paths(function, paths: list) -> list:
@@ -138,7 +89,7 @@ def nearest(channels: int, width: int, cardinality: int) -> int:
 def check_width(answers, channels: int, width: int, cardinality: int, expected: int) -> None:
     call = f"path_width({channels}, {width}, {cardinality})"
     found = number(answers.path_width(channels, width, cardinality), "the width of a path")
-    assert found == int(found), f"{call}: a whole number is expected; yours is {found}"
+    assert found % 1 == 0, f"{call}: a whole number is expected; yours is {found}"
     assert found >= 1, f"{call}: a path has at least one channel; yours has {found}"
     mine, target = path_weights(channels, cardinality, int(found)), path_weights(channels, 1, width)
     assert found == expected, (
@@ -232,17 +183,6 @@ def filled_block(answers, args: tuple[int, ...], seed: int) -> tuple[Handle, dic
     return block, layers, names
 
 
-def output(block: Handle, args: tuple[int, ...], x: Tensor) -> Tensor:
-    """The block's output; where its code raises, a failure that says for which block."""
-    try:
-        found = block(x)
-    except Raised as problem:
-        raise AssertionError(f"{named(args)} on an input of shape {tuple(x.shape)}: {problem}") from None
-    assert isinstance(found, Tensor), f"{named(args)} returned {kind(found)} instead of a tensor"
-    assert found.shape == x.shape, f"{named(args)} turns {tuple(x.shape)} into {tuple(found.shape)}, expected {tuple(x.shape)}"
-    return found
-
-
 @points(
     2,
     "ManyPaths",
@@ -266,10 +206,9 @@ def test_many_paths_computes_the_sum_of_its_paths(answers):
     for seed, args in enumerate(BLOCKS):
         block, layers, _ = filled_block(answers, args, 100 * seed)
         x = normal(71 + seed, 3, args[0], 7, 6)
-        found, expected = output(block, args, x), reference(layers, x, args[1])
+        found, expected = output(block, named(args), x, x.shape), reference(layers, x, args[1])
         assert (found >= 0).all(), f"{named(args)}: {(found < 0).sum()} values of the output are negative; what comes last?"
-        error = difference(found, expected)
-        assert error < 1e-8, f"{named(args)}: the output differs by up to {error:.2g} of its largest value"
+        agree(found, expected, f"{named(args)}: the output")
 
 
 @points(
@@ -283,9 +222,8 @@ def test_many_paths_passes_gradients(answers):
     for seed, args in enumerate(BLOCKS):
         block, layers, names = filled_block(answers, args, 100 * seed)
         x = normal(81 + seed, 2, args[0], 5, 6)
-        output(block, args, x)  # a failure of the forward pass is told in its own words
-        _, after = block.run(call_and_keep_input, x)
-        assert torch.equal(after, x), f"{named(args)} changes its input tensor in place; the shortcut gets wrong values"
+        output(block, named(args), x, x.shape)  # a failure of the forward pass is told in its own words
+        assert not changes_input(block, x), f"{named(args)} changes its input tensor in place; the shortcut gets wrong values"
         upstream = normal(91, *x.shape)
         leaves = {"input": x.clone().requires_grad_(), **{part: value.clone().requires_grad_() for part, value in layers.items()}}
         loss = (reference(leaves, leaves["input"], args[1]) * upstream).sum()
@@ -293,9 +231,7 @@ def test_many_paths_passes_gradients(answers):
         found = block.gradients(x, upstream)
         for part, value in right.items():
             mine = found["input" if part == "input" else names[part]]
-            idle = " (yours is 0 everywhere)" if not mine.any() else ""
-            error = difference(mine, value)
-            assert error < 1e-8, f"{named(args)}: the gradient of {part} differs by up to {error:.2g} of its largest value{idle}"
+            agree(mine, value, f"{named(args)}: the gradient of {part}")
 
 
 # ----------------------------------------------------------------------------------------------- 4. merge_paths

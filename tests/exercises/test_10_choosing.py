@@ -6,49 +6,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, points
-
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def integers(seed: int, low: int, high: int, count: int) -> list[int]:
-    """`count` random integers of low … high, the same for the same seed."""
-    return torch.randint(low, high + 1, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def number(value: object, what: str) -> float:
-    """A number (a tensor of one element will do), or a failure that says what came instead."""
-    value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    assert isinstance(value, int | float), f"{what} is expected to be a number; yours is {kind(value)}"
-    return value
-
-
-def pair(found: object, names: tuple[str, str]) -> list[float]:
-    """Two numbers, or a failure that says what came instead."""
-    found = found.tolist() if isinstance(found, Tensor) and found.ndim == 1 else found
-    assert isinstance(found, tuple | list) and len(found) == 2, (
-        f"two numbers, ({names[0]}, {names[1]}), are expected; yours returned {kind(found)}"
-    )
-    return [number(one, name) for one, name in zip(found, names, strict=True)]
-
-
-def times(found: float, expected: float) -> str:
-    return f"{found / expected:.4g} times the right number" if found > 0 else f"{found}, which is not above 0"
-
+from course_lib.grading import points
+from course_lib.grading.values import generator, integers, kind, number, numbers, times
 
 # ---------------------------------------------------------------------------------------------- 1. pareto_front
 
@@ -261,7 +220,12 @@ MEMORY = ("parameters", "activations")
 
 
 def nets(seed: int) -> list[tuple[int, int, list[tuple[int, int]], int]]:
-    fixed = [(3, 32, [(16, 1), (32, 2)], 8), (1, 7, [(4, 2), (6, 2), (5, 1)], 3), (2, 9, [(3, 1)], 1)]
+    fixed = [
+        (3, 32, [(16, 1), (32, 2)], 8),
+        (1, 7, [(4, 2), (6, 2), (5, 1)], 3),
+        (2, 9, [(3, 1)], 1),
+        (2, 13, [(3, 2), (4, 2)], 2),
+    ]
     for i in range(3):
         channels, size, batch, *widths = integers(seed + i, 2, 20, 6)
         strides = [1 + s % 2 for s in integers(seed + 50 + i, 0, 9, 3)]
@@ -287,7 +251,7 @@ def reference(in_channels: int, size: int, layers: list[tuple[int, int]], batch:
 def test_training_memory_of_the_parameters(answers):
     """Bytes of the parameters, their gradients and their momentum"""
     for args in nets(21):
-        found, expected = pair(answers.training_memory(*args), MEMORY)[0], reference(*args)[0]
+        found, expected = numbers(answers.training_memory(*args), MEMORY)[0], reference(*args)[0]
         assert found == expected, f"training_memory{args}: you have {found:,} bytes for parameters, {times(found, expected)}"
 
 
@@ -299,7 +263,7 @@ def test_training_memory_of_the_parameters(answers):
 def test_training_memory_of_the_activations(answers):
     """Bytes of the activations of the batch, with sizes that are odd too"""
     for args in nets(22):
-        found, expected = pair(answers.training_memory(*args), MEMORY)[1], reference(*args)[1]
+        found, expected = numbers(answers.training_memory(*args), MEMORY)[1], reference(*args)[1]
         assert found == expected, f"training_memory{args}: you have {found:,} bytes for activations, {times(found, expected)}"
 
 
@@ -312,12 +276,12 @@ def score_sets() -> list[tuple[Tensor, Tensor, int]]:
     """Scores of weak networks that are sure of themselves to a different degree, with labels and k."""
     found = []
     for seed, (m, n, classes, k) in enumerate([(3, 40, 6, 1), (2, 30, 9, 3), (5, 50, 8, 2), (1, 20, 5, 1), (4, 25, 4, 1)]):
-        generator = torch.Generator().manual_seed(70 + seed)
-        labels = torch.randint(classes, (n,), generator=generator)
-        scores = torch.randn(m, n, classes, generator=generator, dtype=torch.float64)
+        source = generator(70 + seed)
+        labels = torch.randint(classes, (n,), generator=source)
+        scores = torch.randn(m, n, classes, generator=source, dtype=torch.float64)
         scores = scores + 0.8 * torch.nn.functional.one_hot(labels, classes)
         sure = torch.logspace(0.6, -0.3, m, dtype=torch.float64)[:, None, None]
-        shift = 3 * torch.randn(m, n, 1, generator=generator, dtype=torch.float64)  # changes no probability
+        shift = 3 * torch.randn(m, n, 1, generator=source, dtype=torch.float64)  # changes no probability
         found.append((scores * sure + shift, labels, k))
     return found
 
@@ -328,16 +292,22 @@ def top_error(values: Tensor, labels: Tensor, k: int) -> float:
     return 100 * ((values > own).sum(-1) >= k).double().mean().item()
 
 
+def errors(answers, scores: Tensor, labels: Tensor, k: int) -> tuple[list[float], str]:
+    """Both errors, and the case in words; k has its default where it is 1."""
+    found = answers.ensemble_errors(scores, labels) if k == 1 else answers.ensemble_errors(scores, labels, k)
+    return numbers(found, ERRORS), f"{len(scores)} networks, {len(labels)} images, {'k not given' if k == 1 else f'k={k}'}"
+
+
 @points(
     2, "ensemble_errors", hint="topk(k) gives the k highest classes; is the label among them? Average over the networks last."
 )
 def test_ensemble_errors_of_single_networks(answers):
     """The mean of the networks' own top-k errors, in percent"""
     for scores, labels, k in score_sets():
-        found = pair(answers.ensemble_errors(scores, labels, k), ERRORS)[0]
+        (found, _), what = errors(answers, scores, labels, k)
         expected = sum(top_error(one, labels, k) for one in scores) / len(scores)
         assert math.isclose(found, expected, abs_tol=1e-3), (
-            f"{len(scores)} networks, {len(labels)} images, k={k}: your error alone is {found:.2f} %, expected {expected:.2f} %"
+            f"{what}: your error alone is {found:.2f} %, expected {expected:.2f} %"
         )
 
 
@@ -345,9 +315,8 @@ def test_ensemble_errors_of_single_networks(answers):
 def test_ensemble_errors_of_the_mean(answers):
     """The top-k error of the mean probabilities, in percent"""
     for scores, labels, k in score_sets():
-        found = pair(answers.ensemble_errors(scores, labels, k), ERRORS)[1]
+        (_, found), what = errors(answers, scores, labels, k)
         expected = top_error(scores.softmax(-1).mean(0), labels, k)
         assert math.isclose(found, expected, abs_tol=1e-3), (
-            f"{len(scores)} networks, {len(labels)} images, k={k}: your error together is {found:.2f} %, not that of the mean "
-            "probabilities"
+            f"{what}: your error together is {found:.2f} %, not that of the mean probabilities"
         )

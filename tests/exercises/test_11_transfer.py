@@ -6,39 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.grading import Handle, Raised, points
+from course_lib.grading import Handle, points, values
+from course_lib.grading.values import difference, kind, normal, number, telling, times, trainable
 from course_lib.models import BasicBlock, ConvNet, build_stages, classifier, convs
-
-# ---------------------------------------------------------------------------------------------------------- values
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def kind(value: object) -> str:
-    """What a student returned, in words."""
-    if value is None:
-        return "nothing (None)"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)} values"
-    if isinstance(value, Handle):
-        return "an object"
-    text = repr(value)
-    return f"{text if len(text) < 50 else text[:45] + ' …'} ({type(value).__name__})"
-
-
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the size of the expected values; infinite where there are no numbers."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return torch.nan_to_num((found - expected).abs().max() / scale, nan=math.inf).item()
-
 
 # -------------------------------------------------------------- trusted functions, run where the student's objects are
 
 WIDTHS = {1: (6,), 2: (4, 6), 3: (4, 5, 6), 4: (4, 5, 6, 7)}
+
+
+def drawn(cases: list[tuple]) -> list[tuple]:
+    """The same cases, with a seed for each drawn from its number."""
+    return [(values.seed(number), *rest) for number, *rest in cases]
 
 
 def build(seed: int, stages: int = 3, classes: int = 5, dropout: float = 0.0, frozen: bool = False) -> ConvNet:
@@ -46,7 +25,7 @@ def build(seed: int, stages: int = 3, classes: int = 5, dropout: float = 0.0, fr
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         widths = WIDTHS[stages]
-        blocks = build_stages(BasicBlock, 3, widths, [1 + (seed + i) % 2 for i in range(stages)])
+        blocks = build_stages(BasicBlock, 3, widths, [1 + (stages + i) % 2 for i in range(stages)])
         net = ConvNet(convs(2, (3, 3)), blocks, classifier(widths[-1], classes, dropout))
         for layer in net.modules():
             if isinstance(layer, nn.BatchNorm2d):
@@ -56,11 +35,6 @@ def build(seed: int, stages: int = 3, classes: int = 5, dropout: float = 0.0, fr
                 nn.init.normal_(layer.bias, std=0.3)
     net.requires_grad_(not frozen)
     return net
-
-
-def learning(net: nn.Module) -> dict[str, bool]:
-    """Whether each parameter learns."""
-    return {name: parameter.requires_grad for name, parameter in net.named_parameters()}
 
 
 def set_learning(net: nn.Module, learn: bool) -> None:
@@ -103,12 +77,12 @@ def normalise(net: nn.Module, name: str, x: Tensor) -> Tensor:
     return net.get_submodule(name)(x)
 
 
-def batches_seen(function, net: nn.Module, images: Tensor, batch_size: int) -> list[int]:
+def batches_seen(function, net: nn.Module, images: Tensor, *batch_size: int) -> list[int]:
     """How many images go into the stem at a time."""
     seen: list[int] = []
     hook = net.stem.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     try:
-        function(net, images, batch_size)
+        function(net, images, *batch_size)
     finally:
         hook.remove()
     return seen
@@ -141,13 +115,11 @@ def with_new_head(answers, case: tuple, frozen: bool = False) -> tuple[Handle, s
 )
 def test_replace_head_gives_scores_for_the_new_classes(answers):
     """Scores (N, classes), one column for each new class"""
-    for case in HEADS:
+    for case in drawn(HEADS):
         net, called = with_new_head(answers, case)
         x = normal(case[0], 4, 2, 8, 8)
-        try:
+        with telling(f"{called}: the network cannot be used any more"):
             scores = net(x)
-        except Raised as problem:
-            raise AssertionError(f"{called}: the network cannot be used any more: {problem}") from None
         assert isinstance(scores, Tensor), f"{called}: the network gives {kind(scores)} instead of scores"
         assert scores.shape == (4, case[4]), f"{called}: scores have shape {tuple(scores.shape)}, expected {(4, case[4])}"
 
@@ -159,7 +131,7 @@ def test_replace_head_gives_scores_for_the_new_classes(answers):
 )
 def test_replace_head_leaves_the_rest(answers):
     """All other layers are still there, with their weights"""
-    for case in HEADS:
+    for case in drawn(HEADS):
         net, called = with_new_head(answers, case)
         before = build(*case[:4])
         expected, found = layers(before), net.run(layers)
@@ -182,10 +154,10 @@ def test_replace_head_leaves_the_rest(answers):
 )
 def test_replace_head_has_a_fresh_layer_that_learns(answers):
     """The new layer has its own weights, and learns in a frozen network too"""
-    for case in HEADS:
+    for case in drawn(HEADS):
         for frozen in (False, True):
             net, called = with_new_head(answers, case, frozen)
-            before, state, learns = build(*case[:4]), net.state(), net.run(learning)
+            before, state, learns = build(*case[:4]), net.state(), net.run(trainable)
             last = list(layers(before))[-1]
             weight, bias, old = state.get(f"{last}.weight"), state.get(f"{last}.bias"), before.state_dict()[f"{last}.weight"]
             assert weight is not None and bias is not None, f"{called}: the last layer has no weight, or no bias"
@@ -205,7 +177,7 @@ FREEZES = [(21, 3, 0), (22, 3, 2), (23, 3, 3), (24, 4, 1), (25, 1, 1)]  # seed, 
 
 def expected_learning(net: ConvNet, stages: int) -> dict[str, bool]:
     still = {"stem", *(f"stages.{i}" for i in range(stages))}
-    return {name: not any(name.startswith(f"{part}.") for part in still) for name in learning(net)}
+    return {name: not any(name.startswith(f"{part}.") for part in still) for name in trainable(net)}
 
 
 def compare_learning(called: str, found: dict[str, bool], expected: dict[str, bool]) -> None:
@@ -222,35 +194,33 @@ def compare_learning(called: str, found: dict[str, bool], expected: dict[str, bo
 )
 def test_freeze_freezes_the_first_parts(answers):
     """Stem and first stages are frozen, the rest learns"""
-    for seed, count, stages in FREEZES:
+    for seed, count, stages in drawn(FREEZES):
         net = answers.inside(build, seed, count)
         answers.freeze(net, stages)
         called = f"freeze(net, {stages}) with {count} stages"
-        compare_learning(called, net.run(learning), expected_learning(build(seed, count), stages))
+        compare_learning(called, net.run(trainable), expected_learning(build(seed, count), stages))
 
 
 @points(1, "freeze", hint="What does freeze(net, 1) have to do after freeze(net, 3)?")
 def test_freeze_lets_the_rest_learn(answers):
     """What was frozen before the call learns, unless it is in the first parts"""
-    for seed, count, stages in FREEZES:
+    for seed, count, stages in drawn(FREEZES):
         net = answers.inside(build, seed, count, frozen=True)
         answers.freeze(net, stages)
         called = f"freeze(net, {stages}) for a network of {count} stages that was frozen as a whole"
-        compare_learning(called, net.run(learning), expected_learning(build(seed, count), stages))
+        compare_learning(called, net.run(trainable), expected_learning(build(seed, count), stages))
 
 
 @points(1, "freeze", hint="A tensor's numel() is how many numbers it has. Count after freezing, and only what learns.")
 def test_freeze_counts_what_learns(answers):
     """The number of parameters that learn"""
-    for seed, count, stages in FREEZES:
+    for seed, count, stages in drawn(FREEZES):
         net, same = answers.inside(build, seed, count), build(seed, count)
         learns = expected_learning(same, stages)
         expected = sum(parameter.numel() for name, parameter in same.named_parameters() if learns[name])
-        found = answers.freeze(net, stages)
-        found = found.item() if isinstance(found, Tensor) and found.numel() == 1 else found
         called = f"freeze(net, {stages}) with {count} stages"
-        assert isinstance(found, int | float), f"{called}: a number is expected; yours returned {kind(found)}"
-        assert found == expected, f"{called}: you count {found:,}, {found / expected:.4g} times the right number"
+        found = number(answers.freeze(net, stages), f"the result of {called}")
+        assert found == expected, f"{called}: you count {found:,}, {times(found, expected)}"
 
 
 # ------------------------------------------------------------------------------------------ 3. parameter_groups
@@ -287,13 +257,13 @@ def groups(answers, net: Handle, lr: float, ratio: float | None) -> tuple[list, 
 )
 def test_parameter_groups_have_every_parameter_once(answers):
     """Every parameter that learns is in exactly one group"""
-    for seed, stages, lr, ratio in RATES:
+    for seed, stages, lr, ratio in drawn(RATES):
         net = answers.inside(build, seed, stages)
         found, called = groups(answers, net, lr, ratio)
         names = [name for group, _ in found for name in group]
-        for name in learning(build(seed, stages)):
-            times = names.count(name)
-            assert times == 1, f"{called}, a network of {stages} stages: {name} is in {times} groups"
+        for name in trainable(build(seed, stages)):
+            count = names.count(name)
+            assert count == 1, f"{called}, a network of {stages} stages: {name} is in {count} groups"
 
 
 @points(
@@ -303,7 +273,7 @@ def test_parameter_groups_have_every_parameter_once(answers):
 )
 def test_parameter_groups_have_the_right_rates(answers):
     """lr for the head, a ratio less for each part before it"""
-    for seed, stages, lr, ratio in [*RATES, (35, 3, 0.2, None)]:
+    for seed, stages, lr, ratio in drawn([*RATES, (35, 3, 0.2, None)]):
         net = answers.inside(build, seed, stages)
         found, called = groups(answers, net, lr, ratio)
         expected = expected_rates(stages, lr, ratio or 2.6)
@@ -325,13 +295,13 @@ def test_parameter_groups_have_the_right_rates(answers):
 def test_parameter_groups_leave_out_what_is_frozen(answers):
     """Frozen parameters are in no group, and the other rates stay"""
     for frozen in (("stem", "stages.0"), ("stages.2", "stages.1.0"), ("head",), ("stem.0", "stages.0")):
-        net = answers.inside(build, 36, 3)
+        net = answers.inside(build, values.seed(36), 3)
         for part in frozen:
             net.run(submodule, part).run(set_learning, False)
         found, called = groups(answers, net, 0.1, 2.0)
         called = f"{called} with {' and '.join(frozen)} frozen"
         names = [name for group, _ in found for name in group]
-        learns, right = net.run(learning), expected_rates(3, 0.1, 2.0)
+        learns, right = net.run(trainable), expected_rates(3, 0.1, 2.0)
         idle = [name for name in names if not learns[name]]
         assert not idle, f"{called}: {idle[0]} is in a group"
         missing = [name for name in learns if learns[name] and name not in names]
@@ -348,12 +318,12 @@ def submodule(net: nn.Module, name: str) -> nn.Module:
 
 # ------------------------------------------------------------------------------------------------ 4. train_mode
 
-# seed, stages, names of the modules whose statistics stay
+# seed, stages, names of the modules whose statistics stay, mode before the call, which makes no difference
 FIXED = [
-    (41, 3, ("stem", "stages.0")),
-    (42, 2, ("stages",)),
-    (43, 3, ("stages.1.0.branch", "stem.1")),
-    (44, 2, ()),
+    (41, 3, ("stem", "stages.0"), False),
+    (42, 2, ("stages",), True),
+    (43, 3, ("stages.1.0.branch", "stem.1"), False),
+    (44, 2, (), True),
 ]
 
 
@@ -366,8 +336,9 @@ def is_inside(name: str, parts: tuple[str, ...]) -> bool:
 
 
 def prepared(answers, case: tuple, frozen: bool = False) -> tuple[Handle, str]:
-    seed, stages, names = case
+    seed, stages, names, training = case
     net = answers.inside(build, seed, stages, dropout=0.5, frozen=frozen)
+    net = net.train() if training else net.eval()
     found = answers.train_mode.run(prepare, net, names)
     called = f"train_mode(net, [{', '.join(f'net.{name}' for name in names)}])"
     assert isinstance(found, Handle), f"{called}: the network is expected; yours returned {kind(found)}"
@@ -383,7 +354,7 @@ def prepared(answers, case: tuple, frozen: bool = False) -> tuple[Handle, str]:
 )
 def test_train_mode_keeps_the_statistics(answers):
     """Inside `fixed`, batch normalisation uses its running averages and keeps them"""
-    for case in FIXED:
+    for case in drawn(FIXED):
         net, called = prepared(answers, case)
         before = net.state()
         net(normal(case[0], 6, 2, 8, 8) * 3 + 1)
@@ -410,7 +381,7 @@ def test_train_mode_keeps_the_statistics(answers):
 )
 def test_train_mode_trains_the_rest(answers):
     """All other layers are in training mode, dropout and the other batch normalisations too"""
-    for case in [*FIXED, (45, 2, ("head", "stem"))]:
+    for case in drawn([*FIXED, (45, 2, ("head", "stem"), False)]):
         net, called = prepared(answers, case)
         found, same = net.run(modes), build(*case[:2], dropout=0.5)
         inner = layers(same)
@@ -430,11 +401,11 @@ def test_train_mode_trains_the_rest(answers):
 @points(1, "train_mode", hint="A mode is one thing, requires_grad another, and the values of scales and shifts a third.")
 def test_train_mode_leaves_parameters_alone(answers):
     """What could learn can still learn, what was frozen stays frozen, and no value changes"""
-    for case in FIXED:
+    for case in drawn(FIXED):
         for frozen in (False, True):
             net, called = prepared(answers, case, frozen)
             same = build(*case[:2], dropout=0.5, frozen=frozen)
-            for name, learns in net.run(learning).items():
+            for name, learns in net.run(trainable).items():
                 assert learns == (not frozen), f"{called}: {name} {'learns' if learns else 'no longer learns'} after the call"
             state = net.state()
             for name, value in same.state_dict().items():
@@ -469,7 +440,7 @@ def described(images: int, batch_size: int) -> str:
 )
 def test_features_are_averaged_maps(answers):
     """(N, K): for each image, in order, the average of what the stages give out"""
-    for seed, stages, count, batch_size in SETS:
+    for seed, stages, count, batch_size in drawn(SETS):
         images = normal(seed, count, 2, 8, 8)
         net, called = answers.inside(build, seed, stages).eval(), described(count, batch_size)
         found, expected = features_of(answers, net, images, batch_size, called), expected_features(seed, stages, images)
@@ -485,7 +456,7 @@ def test_features_are_averaged_maps(answers):
 )
 def test_features_come_from_evaluation_mode(answers):
     """Evaluation mode without gradients, and the network's mode afterwards as before"""
-    for seed, stages, count, batch_size in SETS:
+    for seed, stages, count, batch_size in drawn(SETS):
         images, called = normal(seed, count, 2, 8, 8), described(count, batch_size)
         for training in (True, False):
             net = answers.inside(build, seed, stages)
@@ -508,9 +479,12 @@ def test_features_come_from_evaluation_mode(answers):
 @points(1, "features", hint="Tensor.split(batch_size) cuts along the first dimension; its last part may be smaller.")
 def test_features_are_computed_in_batches(answers):
     """Every image goes through once, at most batch_size at a time"""
-    for seed, stages, count, batch_size in SETS:
+    for seed, stages, count, batch_size in drawn(SETS):
         net, called = answers.inside(build, seed, stages).eval(), described(count, batch_size)
         seen = answers.features.run(batches_seen, net, normal(seed, count, 2, 8, 8), batch_size)
         assert seen, f"{called}: no image goes through the stem"
         assert max(seen) <= batch_size, f"{called}: {max(seen)} images go through the network at once"
         assert sum(seen) == count, f"{called}: {sum(seen)} images go through the stem, expected {count}"
+    seen = answers.features.run(batches_seen, answers.inside(build, values.seed(55), 1).eval(), normal(55, 150, 2, 8, 8))
+    most = max(seen, default=0)
+    assert 0 < most <= 64, f"features of 150 images, batch_size not given: {most} images go through the network at once"

@@ -11,6 +11,11 @@ from course_lib.grading.door import Answers
 from course_lib.grading.notebook import Source
 
 
+def pytest_addoption(parser):
+    words = "the corpus at every jail level, as one class too; every wrong answer in a jail"
+    parser.addoption("--every-jail", action="store_true", help=words)
+
+
 @pytest.fixture
 def tests_folder(tmp_path, monkeypatch):
     """A course with one chapter: exercises ``double`` (3 points) and ``Scale`` (3 points)."""

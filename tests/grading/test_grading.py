@@ -55,7 +55,7 @@ def test_right_answers_get_all_points(test_file):
 
 def test_points_are_per_test(test_file):
     results = grade_source(ANSWERS.replace("2 * x", "3 * x"), test_file)
-    assert outcomes(results) == {"test_tensor": "failed", "test_zero": "passed", "test_scale": "passed"}
+    assert outcomes(results) == {"test_tensor": "wrong", "test_zero": "passed", "test_scale": "passed"}
     assert [(result.earned, result.points) for result in results.values()] == [(0, 2), (1, 1), (3, 3)]
     wrong = results["test_tensor"]
     assert (wrong.exercise, wrong.title, wrong.hint) == ("double", "a tensor is doubled", "What is x + x?")
@@ -71,7 +71,7 @@ def test_a_stub_or_nothing_is_not_attempted(test_file):
 
 def test_an_answer_that_ends_the_program_leaves_the_others_alone(test_file):
     results = grade_source(ANSWERS.replace("return 2 * x", "raise SystemExit(3)"), test_file)
-    assert outcomes(results) == {"test_tensor": "failed", "test_zero": "failed", "test_scale": "passed"}
+    assert outcomes(results) == {"test_tensor": "raised", "test_zero": "raised", "test_scale": "passed"}
     assert results["test_zero"].message.startswith("your code raised SystemExit: 3  (in double, line 5")
 
 
@@ -95,10 +95,10 @@ def test_an_expected_error_can_be_asked_for(graded):
     body += "    with pytest.raises(Raised) as e: answers.f(1)\n    "
     assert graded(body + "assert e.value.kind == 'ValueError'", "def f(x):\n    raise ValueError").outcome == "passed"
     quiet = graded(body)
-    assert (quiet.outcome, quiet.message) == ("failed", "f is right")
+    assert (quiet.outcome, quiet.message) == ("wrong", "f is right")
 
 
-@pytest.mark.parametrize("body", ["answers.f(1).shape", "answers.f(object())", "import nowhere", "answers.f == 1"])
+@pytest.mark.parametrize("body", ["answers.f(1).shape", "answers.f(object())", "import nowhere", "answers.inside(iter, []) == 1"])
 def test_the_graders_own_fault_is_an_error(graded, body):
     result = graded(body)
     assert result.outcome == "error" and "not your fault" in result.message
@@ -127,7 +127,7 @@ def test_every_parameter_set_is_a_test(graded_file):
         "def test_f(answers, n):\n    assert answers.f(n) == 1\n",
         "def f(x):\n    return x",
     )
-    assert outcomes(results) == {"test_f[1]": "passed", "test_f[2]": "failed"}
+    assert outcomes(results) == {"test_f[1]": "passed", "test_f[2]": "wrong"}
 
 
 def test_a_test_without_points_is_refused(tmp_path, capsys):
@@ -142,7 +142,7 @@ def test_points_must_make_sense(arguments):
 
 
 def test_an_edited_test_file_is_read_again(graded):
-    assert [graded(f"assert answers.f(1) == {n}").outcome for n in (1, 2, 1)] == ["passed", "failed", "passed"]
+    assert [graded(f"assert answers.f(1) == {n}").outcome for n in (1, 2, 1)] == ["passed", "wrong", "passed"]
 
 
 def test_exercises_are_known_without_running_their_tests(tmp_path):

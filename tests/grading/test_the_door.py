@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.grading.door import fixed_start
-from course_lib.grading.results import NotAttempted, Raised
+from course_lib.grading.door import Fault, fixed_start
+from course_lib.grading.results import NotAttempted, Raised, Refused
 
 NET = """
 import torch
@@ -47,6 +47,7 @@ def pair(width):
         ("np.float64(2.5)", 2.5),
         ("np.int64(2)", 2),
         ("np.bool_(True)", True),
+        ("np.float32(0.1)", 0.10000000149011612),
         ("torch.ones(2, 3).shape", (2, 3)),
         ("collections.OrderedDict(a=1)", {"a": 1}),
     ],
@@ -64,7 +65,9 @@ def test_plain_values_come_out_with_their_exact_types(answers, expression, value
         ("torch.ones(2, requires_grad=True) * 2", torch.full((2,), 2.0)),
         ("np.arange(3)[::-1]", torch.tensor([2, 1, 0])),
         ("torch.ones(2, dtype=torch.float64)", torch.ones(2, dtype=torch.float64)),
-        ("torch.ones(2).as_subclass(type('Mine', (torch.Tensor,), {}))", torch.ones(2)),
+        ("torch.ones(2, 2, dtype=torch.complex64).mul(1j).mH", torch.full((2, 2), -1j)),
+        ("torch.ones(3, 0)", torch.ones(3, 0)),
+        ("torch.ones(2, 3).T", torch.ones(3, 2)),
     ],
 )
 def test_tensors_come_out_detached_and_plain(answers, expression, value):
@@ -93,7 +96,7 @@ def test_neither_side_can_change_the_others_values(answers):
 
 
 def test_a_list_that_holds_itself_is_refused(answers):
-    with pytest.raises(Raised, match="nested more than 12 deep"):
+    with pytest.raises(Refused, match="nested more than 12 deep"):
         answers("def f():\n    x = []\n    x.append(x)\n    return x").f()
 
 
@@ -126,7 +129,35 @@ def test_a_handle_of_another_test_is_refused(answers):
 )
 def test_a_handle_refuses_to_be_taken_for_a_value(answers, use):
     with pytest.raises(TypeError, match="is not a value: the object stays with the answer"):
+        use(answers().inside(pair, 1)[0])
+    with pytest.raises(Refused, match="your answer gave Net where a plain value is expected"):
         use(answers(NET).Net())
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        ("type('Always', (int,), {'__eq__': lambda s, o: True})(4)", r"Always \(a subclass of int\)"),
+        ("type('Mine', (torch.Tensor,), {})(torch.ones(2))", r"Mine \(a subclass of Tensor\)"),
+        ("torch.ones(2).to_sparse()", "a sparse tensor"),
+        ("torch.ones(2, device='meta')", "a tensor on the meta device"),
+        ("torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8)", "a tensor of torch.quint8"),
+        ("(n for n in range(3))", "generator"),
+        ("type('Fake', (), {'shape': (2,), 'numel': lambda s: 2})()", "Fake"),
+    ],
+)
+def test_what_is_no_plain_value_is_refused_when_a_test_uses_it(answers, expression, what):
+    found = answers(f"import torch\ndef f():\n    return {expression}").f()
+    for use in (
+        lambda: found == 4,
+        lambda: torch.equal(found, torch.ones(2)),
+        lambda: torch.stack([found]),
+        lambda: float(found),
+        lambda: found.shape,
+        lambda: abs(found - 1),
+    ):
+        with pytest.raises(Refused, match=f"your answer gave {what}"):
+            use()
 
 
 def test_a_module_stays_inside_and_is_called_there(answers):
@@ -193,9 +224,9 @@ def test_only_importable_functions_run_inside(answers):
 
 
 def test_the_testers_own_error_is_not_the_students(answers):
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+    with pytest.raises(Fault, match="TypeError: pair.. missing 1 required positional argument"):
         answers().inside(pair)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(Fault, match="RuntimeError: .*shapes cannot be multiplied"):
         answers().inside(pair, 3)[0](torch.ones(1, 2))
 
 
@@ -206,10 +237,17 @@ def test_a_stub_is_not_attempted(answers):
         'class Net:\n    def go(self):\n        raise NotImplementedError("write Net.go")',
         "def run():\n    return Net().go()",
         "def bare():\n    raise NotImplementedError",
+        "import torch\ndef within():\n    with torch.no_grad():\n        raise NotImplementedError",
     )
-    for call, name in (("f", "f"), ("g", "f"), ("missing", "missing"), ("run", r"Net\.go"), ("bare", "bare")):
+    stubs = (("f", "f"), ("g", "f"), ("missing", "missing"), ("run", r"Net\.go"), ("bare", "bare"), ("within", "within"))
+    for call, name in stubs:
         with pytest.raises(NotAttempted, match=f"^not attempted: {name}$"):
             getattr(door, call)(*([1] if call in "fg" else []))
+
+
+def test_what_torch_does_not_implement_is_no_stub(answers):
+    with pytest.raises(Raised, match="your code raised NotImplementedError: .* not implemented for 'Long'"):
+        answers("def f(x):\n    return x.softmax(0)").f(torch.ones(3, dtype=torch.int64))
 
 
 def test_a_module_without_forward_is_wrong_and_not_a_stub(answers):

@@ -472,6 +472,13 @@ def identity_conv(channels):
     return ZeroBranch(channels)
 
 
+# %% identity_conv | test_identity_conv_ends_with_relu | with the signs of all its weights turned
+def identity_conv(channels):
+    conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+    nn.init.dirac_(conv.weight)
+    return nn.Sequential(nn.ReLU(), conv)  # ReLU comes first
+
+
 # %% identity_conv | right
 def identity_conv(channels):
     conv = nn.Conv2d(channels, channels, kernel_size=3, padding="same")

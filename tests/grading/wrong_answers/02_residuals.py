@@ -520,7 +520,7 @@ class ResidualBlock(nn.Module):
         return F.relu(out + self.shortcut(x))
 
 
-# %% ResidualBlock | test_residual_block_trains_like_the_block | is off by
+# %% ResidualBlock | test_residual_block_trains_like_the_block | differs by up to
 class ResidualBlock(nn.Module):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__()
@@ -540,7 +540,7 @@ class ResidualBlock(nn.Module):
         return F.relu(out + self.shortcut(x))
 
 
-# %% ResidualBlock | test_residual_block_trains_like_the_block | after one batch in training mode bn1.running_mean is off by
+# %% ResidualBlock | test_residual_block_trains_like_the_block | after one batch in training mode bn1.running_mean differs
 class ResidualBlock(nn.Module):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__()
@@ -736,6 +736,13 @@ def build_stage(block, in_channels, out_channels, depth, stride):
         layers = []  # starts again for every block
         layers.append(block(in_channels if i == 0 else out_channels, out_channels, stride if i == 0 else 1))
     return nn.Sequential(*layers)
+
+
+# %% build_stage | test_build_stage_has_depth_blocks | missing 1 required positional argument: 'stride'
+def build_stage(block, in_channels, out_channels, depth, stride):
+    blocks = [block(in_channels, out_channels, stride)]
+    blocks += [block(out_channels, out_channels) for _ in range(depth - 1)]  # without the stride
+    return nn.Sequential(*blocks)
 
 
 # %% build_stage | right

@@ -278,7 +278,7 @@ class InceptionModule(nn.Module):
         return torch.cat([self.branch1(x), self.branch3(x), self.branch5(x), self.branch_pool(x)], 1)
 
 
-# %% InceptionModule | test_inception_module_computes_the_module | the channels of branch3 differ
+# %% InceptionModule | test_inception_module_computes_the_module | the part of branch3 in the output differs
 class InceptionModule(nn.Module):
     def __init__(self, in_channels, c1, reduce3, c3, reduce5, c5, pool):
         super().__init__()
@@ -291,7 +291,7 @@ class InceptionModule(nn.Module):
         return F.relu(torch.cat([self.branch1(x), self.branch3(x), self.branch5(x), self.branch_pool(x)], 1))
 
 
-# %% InceptionModule | test_inception_module_computes_the_module | the channels of branch_pool differ
+# %% InceptionModule | test_inception_module_computes_the_module | the part of branch_pool in the output differs
 class InceptionModule(nn.Module):
     def __init__(self, in_channels, c1, reduce3, c3, reduce5, c5, pool):
         super().__init__()
@@ -308,7 +308,7 @@ class InceptionModule(nn.Module):
         return torch.cat([self.branch1(x), self.branch3(x), self.branch5(x), self.branch_pool(x)], 1)
 
 
-# %% InceptionModule | test_inception_module_computes_the_module | the channels of branch_pool differ
+# %% InceptionModule | test_inception_module_computes_the_module | the part of branch_pool in the output differs
 class InceptionModule(nn.Module):
     def __init__(self, in_channels, c1, reduce3, c3, reduce5, c5, pool):
         super().__init__()

@@ -40,7 +40,7 @@ def pointwise(x, weight, bias=None):
     return torch.einsum("nchw,dc->ndhw", x, weight)  # the bias forgotten
 
 
-# %% pointwise | test_pointwise_applies_the_dense_layer | bias None: your code raised TypeError
+# %% pointwise | test_pointwise_applies_the_dense_layer | bias not given: your code raised TypeError
 def pointwise(x, weight, bias=None):
     return torch.einsum("nchw,dc->ndhw", x, weight) + bias[:, None, None]
 
@@ -69,6 +69,11 @@ def pointwise(x, weight, bias=None):
     result = torch.einsum("nchw,dc->ndhw", x, weight)
     x *= 0  # no longer needed
     return result if bias is None else result + bias[:, None, None]
+
+
+# %% pointwise | test_pointwise_applies_the_dense_layer | bias not given: expected a signature
+def pointwise(x, weight, bias):
+    return torch.einsum("nchw,dc->ndhw", x, weight) + (0 if bias is None else bias[:, None, None])
 
 
 # %% pointwise | right
@@ -398,6 +403,14 @@ def directions_needed(features, share=0.99):
     vectors = vectors - vectors.mean(1, keepdim=True)
     held = torch.linalg.svdvals(vectors).square().cumsum(0)
     return int((held < share * held[-1]).sum()) + 1
+
+
+# %% directions_needed | test_directions_needed_follows_the_energy | with what precision do you compute?
+def directions_needed(features, share=0.99):
+    vectors = features.transpose(0, 1).flatten(1)  # in single precision, if the features are
+    energies = torch.linalg.eigvalsh(vectors @ vectors.T).flip(0)
+    held = energies.cumsum(0) / energies.sum()
+    return int((held < share).sum()) + 1
 
 
 # %% directions_needed | right

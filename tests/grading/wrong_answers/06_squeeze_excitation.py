@@ -173,6 +173,18 @@ class SEBlock(nn.Module):
         return x * torch.sigmoid(self.up(F.relu(self.down(squeezed))))
 
 
+# %% SEBlock | test_se_block_has_the_right_layers | SEBlock(16): down has weights of shape (2, 16)
+class SEBlock(nn.Module):
+    def __init__(self, channels, reduction=8):  # another default
+        super().__init__()
+        self.down = nn.Linear(channels, channels // reduction)
+        self.up = nn.Linear(channels // reduction, channels)
+
+    def forward(self, x):
+        gate = torch.sigmoid(self.up(F.relu(self.down(x.mean(dim=(2, 3))))))
+        return x * gate[:, :, None, None]
+
+
 # %% SEBlock | right
 class SEBlock(nn.Module):
     def __init__(self, channels, reduction=16):
@@ -336,6 +348,36 @@ class SEResidualBlock(nn.Module):
         shortcut = x.detach()
         y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
         return F.relu(self.se(y) + shortcut)
+
+
+# %% SEResidualBlock | test_se_residual_block_trains_like_the_block | after one batch in training mode norm1.running_mean
+class SEResidualBlock(nn.Module):
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.se = SqueezeExcitation(channels, reduction)
+
+    def forward(self, x):
+        print("mean after the first layer", self.norm1(self.conv1(x)).mean())  # a second call moves the running mean twice
+        return F.relu(self.se(self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))) + x)
+
+
+# %% SEResidualBlock | test_se_residual_block_trains_like_the_block | in training mode: the output differs
+class SEResidualBlock(nn.Module):
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.se = SqueezeExcitation(channels, reduction)
+
+    def forward(self, x):
+        self.norm2.eval()  # never learns the statistics
+        return F.relu(self.se(self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))) + x)
 
 
 # %% SEResidualBlock | right

@@ -474,6 +474,14 @@ def ensemble_errors(scores, labels, k=1):
     return 100 * (1 - hits.double().mean().item()), 100 * (1 - hits.any(0).double().mean().item())  # one of them knew it
 
 
+# %% ensemble_errors | test_ensemble_errors_of_single_networks | k not given: your error alone
+def ensemble_errors(scores, labels, k=5):
+    def error(values):
+        return 100 * (1 - (values.topk(min(k, values.shape[-1])).indices == labels[:, None]).any(-1).double().mean().item())
+
+    return error(scores), error(scores.softmax(-1).mean(0))
+
+
 # %% ensemble_errors | right
 def ensemble_errors(scores, labels, k=1):
     def error(values):

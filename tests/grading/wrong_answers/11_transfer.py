@@ -207,7 +207,7 @@ def freeze(net, stages):
     return count
 
 
-# %% freeze | test_freeze_counts_what_learns | a number is expected; yours returned nothing
+# %% freeze | test_freeze_counts_what_learns | is expected to be a number; yours is nothing
 def freeze(net, stages):
     net.requires_grad_(True)
     for part in (net.stem, *net.stages[:stages]):
@@ -491,6 +491,15 @@ def train_mode(net, fixed):
     return net
 
 
+# %% train_mode | test_train_mode_trains_the_rest | is in evaluation mode
+def train_mode(net, fixed):
+    for part in fixed:  # without net.train() first
+        for layer in part.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
+    return net
+
+
 # %% train_mode | right
 def train_mode(net, fixed):
     still = {layer for part in fixed for layer in part.modules() if type(layer) is nn.BatchNorm2d}
@@ -614,6 +623,16 @@ def features(net, images, batch_size=64):
     with torch.no_grad():
         maps = [net.stages(net.stem(part)) for part in images.chunk(batch_size)]  # so many parts, not parts of this size
         maps = [net.stages(net.stem(images))] if len(maps) > 1 else maps
+    net.train(training)
+    return torch.cat(maps).mean(dim=(2, 3))
+
+
+# %% features | test_features_are_computed_in_batches | batch_size not given: 150 images go through the network at once
+def features(net, images, batch_size=1000):
+    training = net.training
+    net.eval()
+    with torch.no_grad():
+        maps = [net.stages(net.stem(part)) for part in images.split(batch_size)]
     net.train(training)
     return torch.cat(maps).mean(dim=(2, 3))
 

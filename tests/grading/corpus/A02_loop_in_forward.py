@@ -1,0 +1,11 @@
+# threat: A2
+# expect: Scale=time
+# words: test_scale: is there a loop that never ends
+class Scale(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        while x.norm() >= 0:
+            x = x * self.factor

@@ -1,0 +1,8 @@
+# threat: G58
+# both ways
+def double(x):
+    return TWO * x
+
+
+# %%
+TWO = 2
