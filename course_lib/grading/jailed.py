@@ -34,7 +34,7 @@ from course_lib.grading.results import Stopped
 START = 120  # seconds in which the zygote must have loaded torch, on a loaded machine too
 REPLY = 60  # seconds for each of its replies
 LOOK = 1  # seconds between two looks at what a process uses that does not answer
-PATIENCE = 5  # seconds for a process that has closed its channel to be gone: freeing its memory takes time
+PATIENCE = 2  # seconds for a process that has closed its channel to be gone: freeing its memory takes time
 ENVIRONMENT = {  # fixed hashes, one thread, no GPU, no window
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",

@@ -2,26 +2,9 @@
 
 from contextlib import contextmanager
 
-import pytest
-
-from course_lib.grading import jail
 from course_lib.grading.door import Answers
 from course_lib.grading.jailed import Jailed, Zygote
 from course_lib.grading.notebook import Source
-
-
-def _available() -> list[str]:
-    levels = []
-    for level in jail.LEVELS if not jail.missing() else ():
-        try:
-            Zygote(level).close()
-            levels.append(level)
-        except jail.JailError:
-            continue
-    return levels
-
-
-LEVELS = [pytest.param(level, marks=pytest.mark.xdist_group(level)) for level in _available()]
 
 
 @contextmanager

@@ -335,6 +335,7 @@ def test_a_mutant_may_run_for_ever_or_take_all_memory(course):
     assert "survived: double, line 8\n    operand dropped: unused = [0]\n" in said
 
 
+@pytest.mark.usefixtures("takes_long")
 def test_what_stood_still_is_begun_again(course):
     pause = "    if not os.path.exists('begun'):\n        open('begun', 'w').close()\n        time.sleep(1e6)\n    return 3 * x"
     wrong = WRONG.replace("    return 3 * x", pause)
@@ -343,6 +344,7 @@ def test_what_stood_still_is_begun_again(course):
     assert status == 0, said
 
 
+@pytest.mark.usefixtures("takes_long")
 def test_a_verdict_that_moves_is_listed(course):
     shaky = TESTS.replace("import torch\n", "import time\nfrom pathlib import Path\n\nimport torch\n")
     course.write("tests/exercises/test_01_double.py", shaky.replace('"not zero"', 'f"not zero after {time.monotonic()} s"'))
@@ -353,6 +355,7 @@ def test_a_verdict_that_moves_is_listed(course):
     assert "line 7 of the wrong answers: the verdict of test_zero moves: ('wrong', " in said
 
 
+@pytest.mark.usefixtures("takes_long")
 def test_each_repeat_draws_by_its_number_and_the_last_as_the_first(course):
     """With the seeds 0, 1 and 2, this number is even, odd and odd."""
     imports = "import torch\n\nfrom course_lib.grading.values import seed\n"
