@@ -2,17 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One at a time where a chapter measures: a neighbour on the other core would show in its times.
+# Chapters whose point is a time run one by one: a neighbour on the other core would show.
+TIMED := book/05_separable.ipynb book/08_resnext.ipynb book/10_choosing.ipynb
 NBVAL = PYTHONPATH=tests/book $(BIN)/python -m pytest -p nbval_budget --nbval --nbval-current-env \
   --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 300
 SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions course_lib -type f \
   ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab grade notebooks clean
+.PHONY: help book test test-all lab grade notebooks clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 book: _build/html/index.html ## build the site and say where to open it
 	@echo "Open file://$(CURDIR)/_build/html/index.html"
@@ -26,8 +27,11 @@ test: $(VENV)/.site $(VENV)/.tests _build/html/index.html ## run everything that
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/lib tests/grading tests/book
-	$(NBVAL) -n 2 --dist loadfile exercises solutions
-	$(NBVAL) book
+	$(NBVAL) -n 2 --dist loadfile $(filter-out $(TIMED),$(wildcard book/*.ipynb)) exercises solutions
+	$(NBVAL) $(TIMED)
+
+test-all: test ## run also what takes long
+	$(BIN)/python -m pytest --all tests/lib tests/grading tests/book
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
 	$(BIN)/jupyter lab book/01_degradation.ipynb
@@ -51,17 +55,17 @@ SITE_PACKAGES = $(BIN)/python -c 'import tomllib; \
 
 $(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for 'site' into $(VENV)"
-	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
+	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
 
 # Two donors of the model tests ask for more packages than they need here, old ones that would replace ours; six is needed.
 $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for 'tests' into $(VENV) (a few minutes the first time)"
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[tests]"
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels six
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e ".[tests]"
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels six
 	@touch $@
 
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for '$*' into $(VENV) (a few minutes the first time)"
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@

@@ -7,6 +7,7 @@ older than its sources.
 import base64
 import hashlib
 import html
+import itertools
 import json
 import math
 import os
@@ -239,24 +240,28 @@ def watch(page, address) -> list[str]:
     return problems
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_pages_in_the_browser(site, address, chromium, width):
-    """Light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown."""
+PARTS = 4  # so that the pages are shared out among the processes that run the tests
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_pages_in_the_browser(site, address, chromium, part):
+    """Wide and narrow, light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown."""
     from playwright.sync_api import Error as PlaywrightError
 
     found = []
-    context = chromium.new_context(viewport={"width": width, "height": 844})
-    for name in site_pages(site):
+    context = chromium.new_context()
+    for name in site_pages(site)[part::PARTS]:
         page = context.new_page()
         problems = watch(page, address)
         page.emulate_media(color_scheme=SCHEMES[0])
         page.goto(address + name)
         try:
             settle(page)
-            for scheme in SCHEMES:
+            for width, scheme in itertools.product(WIDTHS, SCHEMES):
+                page.set_viewport_size({"width": width, "height": 844})
                 page.emulate_media(color_scheme=scheme)
                 page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
-                problems += page.evaluate(BROWSER_PROBLEMS)
+                problems += [f"{width} px, {scheme}: {problem}" for problem in page.evaluate(BROWSER_PROBLEMS)]
         except PlaywrightError as error:
             problems.append(str(error).splitlines()[0])
         found += [f"{name}: {problem}" for problem in problems]

@@ -12,21 +12,10 @@ from course_lib.grading.jail import LEVELS
 from course_lib.grading.notebook import Source
 
 
-def pytest_addoption(parser):
-    words = "attacks and corpus at every jail level, the corpus as one class too; every wrong answer in a jail"
-    parser.addoption("--every-jail", action="store_true", help=words)
-
-
 def pytest_generate_tests(metafunc):
     if "zygote" in metafunc.fixturenames and metafunc.module.__name__ in ("test_jail", "test_corpus"):
-        levels = LEVELS if metafunc.config.getoption("every_jail") else LEVELS[-1:]
+        levels = LEVELS if metafunc.config.getoption("all") else LEVELS[-1:]
         metafunc.parametrize("zygote", levels, indirect=True, scope="module")
-
-
-@pytest.fixture
-def takes_long(request):
-    if not request.config.getoption("every_jail"):
-        pytest.skip("takes long: with --every-jail")
 
 
 @pytest.fixture

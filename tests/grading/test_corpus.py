@@ -15,7 +15,7 @@ An exercise stands for all its tests, `rest=passed` may be left out, and what ne
 GRADER_PID, GRADER_PORT, SECRET_FILE and RESULTS_FILE in a hand-in become real ones. Hand-ins made of files, archives and
 platforms' names are in corpus_files.py.
 
-`--every-jail` runs it all, and the whole of it as one class, at every jail level of this machine; without it, at the level that
+`--all` runs it all, and the whole of it as one class, at every jail level of this machine; without it, at the level that
 needs no privilege.
 """
 
@@ -243,7 +243,7 @@ def with_targets(hand_in: HandIn, targets: dict[str, str]) -> Source:
 
 def pytest_generate_tests(metafunc):
     if "workers" in metafunc.fixturenames:
-        metafunc.parametrize("workers", ["1", "2"] if metafunc.config.getoption("every_jail") else ["2"])
+        metafunc.parametrize("workers", ["1", "2"] if metafunc.config.getoption("all") else ["2"])
 
 
 @pytest.mark.parametrize("name", HAND_INS)
@@ -361,7 +361,7 @@ def test_a_bug_in_a_test_is_an_error_and_not_a_zero(zygote, monkeypatch):
 @pytest.mark.skipif(jail_level() == "none", reason="no jail here")
 def test_a_class_of_them_has_the_same_outcomes(tmp_path, targets, workers, request):
     """Graded by the command that an instructor types, at the best level of this machine."""
-    chosen = HAND_INS if request.config.getoption("every_jail") else dict(list(HAND_INS.items())[::8])
+    chosen = HAND_INS if request.config.getoption("all") else dict(list(HAND_INS.items())[::16])
     (tmp_path / "tests").mkdir()
     shutil.copy(tiny_chapter.__file__, tmp_path / "tests" / "test_01_tiny.py")
     waits = f"from course_lib.grading.jail import Limits\nLimits.wall = property(lambda self: {WALL})\n"

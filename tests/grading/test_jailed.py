@@ -78,9 +78,12 @@ def standard():
         yield process
 
 
-@pytest.mark.parametrize("chapter", exercises.CHAPTERS)
+QUICK = exercises.CHAPTERS[::5]
+
+
+@pytest.mark.parametrize("chapter", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in exercises.CHAPTERS])
 def test_a_chapter_has_the_same_results_in_process_and_jailed(chapter, standard, monkeypatch, request):
-    """Solution, stubs, and a wrong answer to each exercise; with --every-jail all answers.
+    """Solution, stubs, and a wrong answer to each exercise; with --all, those of every chapter.
 
     The inputs depend on a seed that a jailed answer does not know: a test that drew one inside would show.
     """
@@ -88,9 +91,7 @@ def test_a_chapter_has_the_same_results_in_process_and_jailed(chapter, standard,
     for variant in exercises.variants(chapter):
         by_exercise.setdefault(variant.exercise, []).append(variant.code)
     mixed = ["\n\n".join(filter(None, sections)) for sections in zip_longest(*by_exercise.values())]
-    everything = request.config.getoption("every_jail", False)
-    if not everything and chapter not in exercises.CHAPTERS[::3]:
-        pytest.skip("takes long: with --every-jail")
+    everything = request.config.getoption("all")
     solution = exercises.notebook("solutions", chapter)
     texts = [solution, exercises.notebook("exercises", chapter)]
     texts += [f"{solution}\n\n{sections}" for sections in (mixed if everything else mixed[:1])]

@@ -428,17 +428,19 @@ def chromium():
         yield chromium
 
 
-@pytest.mark.parametrize(("width", "scheme"), list(product((390, 1280), ("light", "dark"))))
-def test_pages_fit_the_screen_and_run_nothing(width, scheme, chromium, tmp_path):
+def test_pages_fit_the_screen_and_run_nothing(chromium, tmp_path):
     reports.write_all(marks([*random_class(1, harmless=False), *random_class(2, harmless=True)]), tmp_path)
-    page = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = chromium.new_page()
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     page.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)
     for path in sorted(tmp_path.rglob("*.html")):
         page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+        for width, scheme in product((390, 1280), ("light", "dark")):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path.name, scheme)
         assert page.evaluate("getComputedStyle(document.body).margin") == "0px", "the page's own style is not applied"
     page.close()
     assert said == []

@@ -282,6 +282,7 @@ def test_what_a_weak_test_misses_is_listed(course):
     assert "section double in line 3 of the wrong answers: test_tensor was to fail: passed" in said
 
 
+@pytest.mark.slow
 def test_a_listed_equivalent_must_exist_and_survive(course):
     table = "# %% 01_double | double\ncall dropped: no\n  Why not.\nconstant: return 3 * x\n  Nobody sees it.\n"
     course.write("tests/grading/equivalent_mutants.txt", table)
@@ -290,6 +291,7 @@ def test_a_listed_equivalent_must_exist_and_survive(course):
     assert "constant: return 3 * x: listed as equivalent, but test_tensor notices it" in said
 
 
+@pytest.mark.slow
 def test_an_equivalent_mutant_is_left_out_of_the_share(course):
     course.write("solutions/01_double.ipynb", ANSWERS.replace("return 2 * x", "unused = 7\n    return 2 * x"))
     _, said = course.verify()
@@ -335,7 +337,7 @@ def test_a_mutant_may_run_for_ever_or_take_all_memory(course):
     assert "survived: double, line 8\n    operand dropped: unused = [0]\n" in said
 
 
-@pytest.mark.usefixtures("takes_long")
+@pytest.mark.slow
 def test_what_stood_still_is_begun_again(course):
     pause = "    if not os.path.exists('begun'):\n        open('begun', 'w').close()\n        time.sleep(1e6)\n    return 3 * x"
     wrong = WRONG.replace("    return 3 * x", pause)
@@ -344,7 +346,7 @@ def test_what_stood_still_is_begun_again(course):
     assert status == 0, said
 
 
-@pytest.mark.usefixtures("takes_long")
+@pytest.mark.slow
 def test_a_verdict_that_moves_is_listed(course):
     shaky = TESTS.replace("import torch\n", "import time\nfrom pathlib import Path\n\nimport torch\n")
     course.write("tests/exercises/test_01_double.py", shaky.replace('"not zero"', 'f"not zero after {time.monotonic()} s"'))
@@ -355,7 +357,7 @@ def test_a_verdict_that_moves_is_listed(course):
     assert "line 7 of the wrong answers: the verdict of test_zero moves: ('wrong', " in said
 
 
-@pytest.mark.usefixtures("takes_long")
+@pytest.mark.slow
 def test_each_repeat_draws_by_its_number_and_the_last_as_the_first(course):
     """With the seeds 0, 1 and 2, this number is even, odd and odd."""
     imports = "import torch\n\nfrom course_lib.grading.values import seed\n"
@@ -374,6 +376,7 @@ def test_each_repeat_draws_by_its_number_and_the_last_as_the_first(course):
     assert "the verdict of test_zero moves: ('wrong', 'not zero') at first, " in course.verify("--repeats", "3")[1]
 
 
+@pytest.mark.slow
 def test_a_test_that_needs_another_one_before_it_is_found(course):
     needy = TESTS.replace("\n\n@points", "\n\nseen = []\n\n@points", 1)
     needy = needy.replace('twice the input")', 'twice the input")\n    seen.append(1)').replace(

@@ -28,11 +28,20 @@ KINDS = [
     *("cifar-se-resnet-20", "small-inception", "small-xception", "small-mobilenet"),
 ]
 HEAVY = ["vgg-16-bn", "senet-154", "inception-resnet-v2"]  # hundreds of megabytes, and no layer that the others have not
+# Large ones, put together as others are: these tests have them with `--all`.
+LARGE = [
+    *("alexnet", "resnet-50", "preact-resnet-50", "inception-v4", "inception-resnet-v1", "resnext-50-32x4d", "se-bn-inception"),
+    *("se-resnext-50-32x4d", "cifar-preact-resnet-164", "cifar-preact-resnet-110", "cifar-resnext-29-8x64d", *HEAVY),
+]
 COMPILED = [  # one for each way of putting layers together
     *("alexnet", "googlenet", "inception-resnet-v1", "mobilenet", "small-xception"),
     *("cifar-plain-20", "cifar-resnet-20", "preact-resnet-18", "cifar-resnext-29-8x64d", "cifar-se-resnet-20"),
 ]
 PAPER = ["alexnet", "googlenet", "inception-v3", "inception-resnet-v1", "inception-resnet-v2", "mobilenet"]
+
+
+def large(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if name in LARGE else []
 
 
 def size_for(name: str) -> tuple[int, int]:
@@ -49,7 +58,10 @@ def small_network(name: str, **options) -> nn.Module:
     return models.create(name, num_classes=7, in_channels=1, **options)
 
 
-@pytest.mark.parametrize(("name", "paper"), [(name, False) for name in KINDS] + [(n, True) for n in PAPER if n != "inception-v3"])
+TRAINED = [(name, False) for name in KINDS] + [(name, True) for name in PAPER if name != "inception-v3"]
+
+
+@pytest.mark.parametrize(("name", "paper"), [pytest.param(*one, marks=large(one[0])) for one in TRAINED])
 def test_it_trains_at_two_batch_sizes_and_an_unusual_size(name, paper):
     net = small_network(name, **({"paper": True} if paper else {}))
     for batch in (2, 3):
@@ -65,7 +77,7 @@ def test_it_trains_at_two_batch_sizes_and_an_unusual_size(name, paper):
         assert net.eval()(images).shape == (3, 7)
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in HEAVY])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=large(name)) for name in KINDS if name not in HEAVY])
 def test_it_survives_saving_pickling_copying_and_another_memory_format(name):
     net = small_network(name).eval()
     assert same_weights(net, small_network(name)), "a seed does not set the weights"
@@ -87,7 +99,7 @@ def test_it_survives_saving_pickling_copying_and_another_memory_format(name):
         assert net.bfloat16()(images[:1].bfloat16()).isfinite().all()
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=large(name)) for name in COMPILED])
 def test_it_compiles_in_one_piece(name):
     net = small_network(name).eval()
     images = torch.randn(2, 1, *(size_for(name) if name != "inception-v3" else (75, 80)))

@@ -8,14 +8,15 @@ import timm
 import torch
 import torchvision
 from donors import build_donor
-from parity import carry_in_order, disagreement, one_thread, randomise  # noqa: F401 (a fixture)
+from parity import Carry, carry_in_order, disagreement, one_thread, randomise  # noqa: F401 (a fixture)
 from torch import nn
 
 from course_lib import models
-from course_lib.cost import count_parameters
 from course_lib.weights import load_weights
 
 WITH_DONOR = [name for name in models.names() if models.entry(name).donor]
+# The blocks of a shallower network of the family, more of them or wider ones; test_counts.py holds their numbers.
+DEEP = [name for name in WITH_DONOR if any(f"-{depth}" in name for depth in (16, 19, 101, 152, 154)) and name != "vgg-16-bn"]
 # Small, odd and not square, so that rounding up and padding differ; Inception-v3's auxiliary classifier needs 299.
 # BN-Inception's donor knows even sizes alone.
 SHAPES = {
@@ -48,18 +49,40 @@ def allocated(net: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", WITH_DONOR)
+def test_a_network_has_the_parameters_of_its_donor(name):
+    with torch.device("meta"):
+        donor, ours = build_donor(models.entry(name)), models.create(name)
+    sizes = [sorted(parameter.numel() for parameter in net.parameters()) for net in (donor, ours)]
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in WITH_DONOR])
 def test_a_network_equals_its_donor(name):
     torch.manual_seed(2)
     entry, images = models.entry(name), images_for(name)
     with torch.device("meta"):
         donor, ours = build_donor(entry), models.create(name)
-    assert count_parameters(ours) == count_parameters(donor)
+    assert_equal(donor, ours, images, carry_in_order if entry.donor.startswith("facenet") else load_weights)
+
+
+def test_senet_154_with_two_blocks_to_a_stage_equals_its_donor():
+    """All of its 50 blocks, with their 115 million weights, take long."""
+    torch.manual_seed(2)
+    with torch.device("meta"):
+        donor, ours = build_donor(models.entry("senet-154")), models.create("senet-154")
+    for number in range(4):
+        setattr(donor, f"layer{number + 1}", getattr(donor, f"layer{number + 1}")[:2])
+        ours.stages[number] = ours.stages[number][:2]
+    assert_equal(donor, ours, images_for("senet-154"), carry_in_order)
+
+
+def assert_equal(donor: nn.Module, ours: nn.Module, images: torch.Tensor, carry: Carry) -> None:
+    """Two networks on the meta device compute the same with the donor's weights, once it has some."""
     donor, ours = allocated(donor), allocated(ours)
     for layer in donor.modules():
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
     randomise(donor, images)
-    carry = carry_in_order if entry.donor.startswith("facenet") else load_weights
     for way, difference in disagreement(donor, ours, images, carry).items():
         assert difference < 1e-9, f"{way} differs by {difference:.1e}"
 
