@@ -13,8 +13,8 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages a
 import torch  # noqa: E402
 
 from course_lib import cost, models, results
-from course_lib.cli import described
 from course_lib.data import load_data
+from course_lib.listing import described
 from course_lib.models import cifar_resnet, plain_net
 from course_lib.training import fit_seeds
 

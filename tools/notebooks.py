@@ -73,6 +73,9 @@ KERNEL_METADATA = {
 MEASURED = ("seconds", "cpu_seconds", "digest")  # what `run` writes into the notebook's metadata under "course"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # the random id of a model that no reader's kernel has
 
+# Script and style of an explorable, which the site brings itself: without them no edit of a script makes an output stale.
+LIVE_ONLY = re.compile(r"<(style|script) data-live-only[^>]*>.*?</\1>", re.S)
+
 NOT_REPEATABLE = {
     "a memory address": re.compile(r"\b0x[0-9a-fA-F]{8,}"),
     "an absolute path": re.compile(r"""(?:^|(?<=[\s"'(\[=:]))/(?:[\w.+-]+/)+[\w.+-]+|\b[A-Z]:\\Users\\""", re.M),
@@ -143,6 +146,8 @@ def canonical_outputs(cell: NotebookNode) -> list[NotebookNode]:
                 output.traceback = [f"{output.ename}: {output.evalue}"]
             else:
                 output.data.pop(WIDGET_VIEW, None)
+                if "text/html" in output.data:
+                    output.data["text/html"] = LIVE_ONLY.sub("", output.data["text/html"])
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
             outputs.append(output)

@@ -10,11 +10,13 @@ import json
 import math
 import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Union
 from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
+from docutils.parsers.rst import Directive
 from sphinx.ext.autodoc.mock import _MockObject
 from sphinx.util import inspect
 
@@ -74,19 +76,34 @@ REPAIRS = [(re.compile(pattern, re.S), replacement) for pattern, replacement in 
 # Only the search page reads the search index; the theme loads it everywhere.
 SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_data|searchindex)\.js[^"]*"></script>')
 
+# The element of an explorable, as `course_lib.explorables` and `course_lib.quizzes` write it.
+EXPLORABLE = re.compile(r"<course-([a-z]+) ")
+
 CELL = re.compile(r"`(\d\d_\w+)#([\w-]+)`")
+WORDS_PER_MINUTE = 200  # of a text that is thought about
+OFFLINE = "course-offline.zip"
+CARD = "_static/card.png"  # what others show beside a link; tools/card.py draws it
+
+# Sphinx loads MathJax on the first page too, because pages below it have equations.
+MATHJAX = re.compile(r"\s*<script>window\.MathJax = .*?</script>\s*<script[^>]*/tex-chtml\.js[^>]*></script>", re.S)
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.S)
 HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
 
 
+from course_lib import explorables  # noqa: E402
+
+
 def setup(app):
+    app.add_directive("explorable", ExplorableDirective)
     app.connect("config-inited", derive_settings)
     app.connect("source-read", name_solutions)
     app.connect("source-read", fill_in)
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", name_folded_cells)
     app.connect("html-page-context", add_page_facts)
+    app.connect("html-page-context", load_explorables)
+    app.connect("html-page-context", describe)
     app.connect("autodoc-process-signature", true_signature)
     app.connect("build-finished", finish_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -158,12 +175,37 @@ def add_page_facts(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="course-facts">{facts}</p>', 1)
 
 
+def describe(app, pagename, templatename, context, doctree):
+    """What search engines and messengers show of a page: its title, its first sentences, the card of the course."""
+    if doctree is None or not context.get("pageurl"):
+        return
+    texts = (node.astext() for node in doctree.findall(nodes.paragraph) if len(node.astext()) > 60)
+    about = " ".join(next(texts, "").split())
+    about = about if len(about) <= 200 else about[:200].rpartition(" ")[0] + " …"
+    facts = {"og:type": "article", "og:site_name": app.config.html_title, "og:title": nodes.Text(context["title"]).astext()}
+    facts |= {"og:url": context["pageurl"], "og:description": about, "og:image": urljoin(app.config.html_baseurl, CARD)}
+    facts["og:image:alt"] = "Deep network architectures: training error of a plain and of a residual network with 56 layers"
+    tags = [f'<meta property="{name}" content="{html.escape(html.unescape(text))}" />' for name, text in facts.items()]
+    tags += [f'<meta name="description" content="{html.escape(about)}" />']
+    tags += ['<meta name="twitter:card" content="summary_large_image" />']
+    context["metatags"] = context.get("metatags", "") + "\n    " + "\n    ".join(tags)
+
+
+def reading_minutes(notebook):
+    """Minutes to read the text of a notebook."""
+    text = " ".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    return math.ceil(len(re.findall(r"\w+", text)) / WORDS_PER_MINUTE)
+
+
 def page_facts(app, pagename, pathto):
     source = Path(app.env.doc2path(pagename))
     if source.suffix != ".ipynb":
         return ""
     facts = []
-    seconds = json.loads(source.read_text(encoding="utf-8"))["metadata"].get("course", {}).get("seconds")
+    notebook = json.loads(source.read_text(encoding="utf-8"))
+    if pagename.startswith("book/"):
+        facts.append(f"About {reading_minutes(notebook)} minutes to read.")
+    seconds = notebook["metadata"].get("course", {}).get("seconds")
     if seconds is not None:
         facts.append(f"Runs top to bottom in {math.ceil(seconds)} s on 2 CPU cores.")
     folder, _, name = pagename.rpartition("/")
@@ -174,11 +216,41 @@ def page_facts(app, pagename, pathto):
     return " ".join(facts)
 
 
+def load_explorables(app, pagename, templatename, context, doctree):
+    """Let a page load the scripts and the style of the explorables that it holds, and no others."""
+    found = sorted(set(EXPLORABLE.findall(context.get("body", ""))))
+    if found:
+        app.add_css_file("explorables/explorable.css")
+        for name in ("kit", *found):  # in this order
+            app.add_js_file(f"explorables/{name}.js", loading_method="defer")
+
+
+class ExplorableDirective(Directive):
+    """```{explorable} NAME``` on a page of text."""
+
+    required_arguments = 1
+
+    def run(self):
+        return [nodes.raw("", explorables.Explorable(self.arguments[0]).element(), format="html")]
+
+
+def write_explorables(static):
+    """Scripts and style of the explorables, each script with its data."""
+    folder = static / "explorables"
+    folder.mkdir(exist_ok=True)
+    for name in ("kit.js", "explorable.css"):
+        (folder / name).write_text((explorables.STATIC / name).read_text(encoding="utf-8"), encoding="utf-8")
+    for path in explorables.STATIC.glob("*.js"):
+        if path.stem != "kit":
+            (folder / path.name).write_text(explorables.script(path.stem), encoding="utf-8")
+
+
 def finish_pages(app, exception):
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
     static = out / "_static"
+    write_explorables(static)
     for useless in ("*.map", "*.ttf", "*macros.html", "fontawesome.js"):
         for path in static.rglob(useless):
             path.unlink()
@@ -191,10 +263,27 @@ def finish_pages(app, exception):
         page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy(page, handlers)}', 1)
         if page != path.read_text(encoding="utf-8"):
             path.write_text(page, encoding="utf-8")
+    write_offline_copy(app, out)
+
+
+def write_offline_copy(app, out):
+    """The whole site as one archive, the same for the same pages; in it, the link to the archive leads to the published one."""
+    address = urljoin(app.config.html_baseurl, OFFLINE)
+    (out / OFFLINE).unlink(missing_ok=True)
+    with zipfile.ZipFile(out / f"{OFFLINE}.part", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(out.rglob("*")):
+            if path.is_file() and path.name not in (".buildinfo", "objects.inv", f"{OFFLINE}.part"):
+                data = path.read_bytes()
+                if path.suffix == ".html":
+                    data = re.sub(rb'href="[./]*' + OFFLINE.encode(), f'href="{address}'.encode(), data)
+                archive.writestr(zipfile.ZipInfo(f"course/{path.relative_to(out).as_posix()}"), data, zipfile.ZIP_DEFLATED)
+    (out / f"{OFFLINE}.part").rename(out / OFFLINE)
 
 
 def repair(page, name):
     page = ICON.sub(draw_icon, POLICY.sub("", page))
+    if 'class="math' not in page:
+        page = MATHJAX.sub("", page)
     for pattern, replacement in REPAIRS:
         page = pattern.sub(replacement, page)
     return page if name == "search.html" else SEARCH_SCRIPTS.sub("", page)

@@ -34,7 +34,7 @@ def points(
     *,
     visibility: str = "visible",
     needs: str | tuple[str, ...] = (),
-    seconds: float = 4,
+    seconds: float = 3,
     memory: int = 300,
 ):
     """Mark a graded test: it is worth ``n`` points and belongs to the exercise in which the student writes ``answer``.

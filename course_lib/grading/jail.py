@@ -38,7 +38,7 @@ class JailError(RuntimeError):
 class Limits:
     """What one answer process may use."""
 
-    seconds: float = 4  # of CPU time, all threads together; on the clock it may wait three times as long and ten more
+    seconds: float = 3  # of CPU time, all threads together; on the clock it may wait three times as long and ten more
     memory: int = 300  # MB on top of Python and torch themselves
 
     @property

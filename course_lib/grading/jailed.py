@@ -283,7 +283,7 @@ class Jailed(Backend):
         instructor: how the process ended, if not by itself being closed.
     """
 
-    def __init__(self, zygote: Zygote, source: Source, seconds: float = 4, memory: int = 300):
+    def __init__(self, zygote: Zygote, source: Source, seconds: float = 3, memory: int = 300):
         super().__init__(source)
         self.zygote, self.limits = zygote, Limits(seconds, memory)
         self.cpu, self.instructor = 0.0, ""

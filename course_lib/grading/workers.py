@@ -1,5 +1,6 @@
 """Run pytest's items side by side in forks of one process, which share its memory; groups of items stay together."""
 
+import gc
 import json
 import os
 import signal
@@ -42,6 +43,8 @@ def run_side_by_side(
     """
     waiting, workers = deque(groups), []
     number = {item: number for number, item in enumerate(session.items)}
+    gc.collect()
+    gc.freeze()  # else the first collection in a worker would write to, and so copy, all the memory that it shares
     try:
         while waiting or any(worker.items for worker in workers):
             while len(workers) < min(count, len(waiting) + len(workers)):
@@ -63,6 +66,7 @@ def run_side_by_side(
             if worker.items:  # interrupted
                 worker.process.kill()
             worker.process.join()
+        gc.unfreeze()
 
 
 def _start(session: pytest.Session, begin: Callable[[], None], others: list[Connection]) -> Worker:

@@ -9,11 +9,13 @@ it serves from then on.
 import gc
 import importlib
 import json
+import logging
 import os
 import random
 import resource
 import signal
 import socket
+import sys
 import tempfile
 import time
 from math import ceil
@@ -65,8 +67,7 @@ class Zygote:
         parent, user = os.getppid(), jail.NOBODY if os.geteuid() == 0 else os.getuid()
         self.server, self.level, self.lacks = server, level, ""
         self.children: set[int] = set()
-        for name in MODULES.split():
-            importlib.import_module(name)
+        _load()
         _warm_up()
         gc.collect()
         gc.freeze()
@@ -191,6 +192,15 @@ class Zygote:
             jail.die_with_parent(parent)
             while True:
                 time.sleep(1000)
+
+
+def _load() -> None:
+    """Import the libraries, but not what torch's counter brings for kernels of a GPU: 70 MB that no answer needs."""
+    sys.modules["triton"] = None
+    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it would say so
+    for name in MODULES.split():
+        importlib.import_module(name)
+    del sys.modules["triton"]
 
 
 def _warm_up() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_lib.cli import build
 from course_lib.cost import Latency, conv_macs, count, count_parameters, latency, layer_costs, stage_costs
+from course_lib.listing import build
 from course_lib.models import cifar_resnet, imagenet_resnet, plain_net
 
 

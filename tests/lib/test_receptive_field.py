@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib import models
-from course_lib.cli import build
 from course_lib.cost import layer_costs, stage_costs, without_numbers
+from course_lib.listing import build
 from course_lib.models import cifar_resnet, imagenet_resnet
 from course_lib.receptive_field import ReceptiveFields
 
