@@ -2,15 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Chapters whose point is a time run one by one: a neighbour on the other core would show.
-TIMED := book/05_separable.ipynb book/08_resnext.ipynb book/10_choosing.ipynb
 NBVAL = PYTHONPATH=tests/book $(BIN)/python -m pytest -p nbval_budget --nbval --nbval-current-env \
   --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 300
 SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions course_lib -type f \
   ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all lab grade notebooks clean
+.PHONY: help book test test-all pdf lab grade notebooks clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -27,11 +25,14 @@ test: $(VENV)/.site $(VENV)/.tests _build/html/index.html ## run everything that
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/lib tests/grading tests/book
-	$(NBVAL) -n 2 --dist loadfile $(filter-out $(TIMED),$(wildcard book/*.ipynb)) exercises solutions
-	$(NBVAL) $(TIMED)
+	$(NBVAL) -n 2 --dist loadfile book exercises solutions
 
-test-all: test ## run also what takes long
+test-all: test ## run also what takes long: every chapter, every jail level, the deepest networks
+	$(NBVAL) --nbval-all book
 	$(BIN)/python -m pytest --all tests/lib tests/grading tests/book
+
+pdf: $(VENV)/.site $(VENV)/.pdf _build/html/index.html ## the whole book as _build/course.pdf; needs a Chromium
+	$(BIN)/python tools/pdf.py
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
 	$(BIN)/jupyter lab book/01_degradation.ipynb
@@ -48,14 +49,14 @@ clean: ## remove the built site and the environment
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# .site, .tests and .lab are stamps: the extra of that name in pyproject.toml is installed.
-# The site is built from stored outputs and needs neither the package nor torch, so a reader need not wait for them.
-SITE_PACKAGES = $(BIN)/python -c 'import tomllib; \
-  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["site"])'
+# .site, .pdf, .tests and .lab are stamps: the extra of that name in pyproject.toml is installed.
+# Site and PDF are made from stored outputs and need neither the package nor torch, so a reader need not wait for them.
+PACKAGES = $(BIN)/python -c 'import sys, tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])'
 
-$(VENV)/.site: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing the packages for 'site' into $(VENV)"
-	packages=$$($(SITE_PACKAGES)) && $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt $$packages
+$(VENV)/.site $(VENV)/.pdf: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the packages for '$*' into $(VENV)"
+	packages=$$($(PACKAGES) $*) && $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
 
 # Two donors of the model tests ask for more packages than they need here, old ones that would replace ours; six is needed.

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+import inputs
 import nbformat
 import psutil
 import yaml
@@ -70,7 +71,13 @@ KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-MEASURED = ("seconds", "cpu_seconds", "digest")  # what `run` writes into the notebook's metadata under "course"
+MEASURED = (
+    "seconds",
+    "cpu_seconds",
+    "digest",
+    "inputs",
+    "versions",
+)  # what `run` writes into the notebook's metadata under "course"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # the random id of a model that no reader's kernel has
 
 # Script and style of an explorable, which the site brings itself: without them no edit of a script makes an output stale.
@@ -324,6 +331,19 @@ def execute(notebook: NotebookNode, folder: Path, name: str) -> tuple[float, flo
         return time.perf_counter() - started, cpu_seconds(client.km.provisioner.pid)
 
 
+def computed_with(root: Path, notebook: NotebookNode) -> str:
+    """Fingerprint of what a notebook imports from the package."""
+    return inputs.fingerprint(root, [cell.source for cell in code_cells(notebook)])
+
+
+def is_up_to_date(root: Path, path: Path) -> bool:
+    """Whether running a chapter would repeat what is stored: its code and what it computes with are those of its last run."""
+    notebook = read(path)
+    course = notebook.metadata.get("course", {})
+    now = (digest(notebook), computed_with(root, notebook), inputs.versions())
+    return (course.get("digest"), course.get("inputs"), course.get("versions")) == now
+
+
 def unfit_outputs(cell: NotebookNode) -> Iterator[str]:
     """What makes the outputs of a cell unfit to be stored."""
     if (size := len(json.dumps(cell.outputs, ensure_ascii=False).encode())) > MAX_OUTPUT_BYTES:
@@ -356,7 +376,11 @@ def run(root: Path, path: Path, fresh: bool = False) -> tuple[str, bool]:
     if fresh or not is_known or content(read(path), True) != content(notebook, True):
         what = "rewritten"
         notebook.metadata.course.update(seconds=round(wall, 1), cpu_seconds=round(cpu, 1), digest=digest(notebook))
-        write(path, canonical(notebook))
+    else:
+        notebook = read(path)
+    if path.parent.name == "book":
+        notebook.metadata.course.update(inputs=computed_with(root, notebook), versions=inputs.versions())
+    write(path, canonical(notebook))
     line = f"{name}: {what}, {wall:.1f} s, {cpu:.1f} CPU seconds, budget {budget} s"
     return (line, True) if wall <= budget else (f"{line}: OVER BUDGET", False)
 
@@ -384,6 +408,8 @@ def findings(root: Path, path: Path) -> Iterator[str]:
     course = {"budget_seconds": DEFAULT_BUDGET, "seconds": 0, "cpu_seconds": 0, **notebook.metadata.get("course", {})}
     if course.get("digest") != digest(notebook):
         yield f"{name}: code or outputs are not those of the last run; {remedy}"
+    if path.parent.name == "book" and course.get("inputs") != computed_with(root, notebook):
+        yield f"{name}: its outputs were computed before a change of the package that it imports; {remedy}"
     if course["seconds"] > course["budget_seconds"]:
         used = f"{course['seconds']} s of {course['budget_seconds']} s"
         yield f"{name}: took {used}; make it lighter, then {RUN} --fresh {name}"

@@ -91,6 +91,17 @@ def browser():
 
 
 def settle(page, seconds: int = 20) -> None:
+    """Load all pictures, wait until they are there and equations and fonts are set, or raise Playwright's error after a while."""
+    page.evaluate(
+        """async () => {
+          for (const image of document.images) image.loading = "eager";
+          await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+        }"""
+    )
+    typeset(page, seconds)
+
+
+def typeset(page, seconds: int = 20) -> None:
     """Wait until equations and fonts are set, or raise Playwright's error after some seconds."""
     page.evaluate(
         """async (limit) => {

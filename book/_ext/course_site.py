@@ -67,6 +67,8 @@ REPAIRS = [
     (r'<th class="head"><p></p></th>', "<td></td>"),
     # a wide equation scrolls in its box, also by keyboard
     (r'<div class="math notranslate nohighlight">', '<div class="math notranslate nohighlight" tabindex="0">'),
+    # pictures load as the reader comes near them
+    (r'<img (?![^>]*loading=)(?=[^>]*\bsrc="[^"]*_images/)', '<img loading="lazy" '),
     # tags that occur two and three times, and the script that drew the icons
     (rf"({VIEWPORT})(.*?){VIEWPORT}", r"\1\2"),
     (rf"({VIEWPORT})(.*?){VIEWPORT}", r"\1\2"),

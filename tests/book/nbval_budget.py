@@ -10,6 +10,9 @@ tools/notebooks.py gives them, and adds two tests to the end of each notebook:
 - `CPU budget`: the kernel has used at most twice the notebook's budget. CPU seconds, because the clock on the wall
   also counts what else the machine is doing.
 
+A chapter of book/ whose stored outputs were computed by the code, data and libraries of now is left out; `--nbval-all` runs
+it too.
+
 Pictures are not compared, here or by nbval: their bytes depend on the machine's fonts and floating point. `run` does.
 """
 
@@ -25,6 +28,18 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import notebooks  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "run chapters too whose outputs were computed by the code, data and libraries of now"
+    parser.addoption("--nbval-all", action="store_true", help=words)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.suffix == ".ipynb" and collection_path.parent.name == "book" and not config.getoption("--nbval-all"):
+        root = collection_path.parents[1]
+        return True if notebooks.is_up_to_date(root, collection_path) else None
+    return None
 
 
 class NotebookItem(pytest.Item):

@@ -1,8 +1,4 @@
-"""The built site, as its readers meet it: from the files, and in a browser, wide and narrow, light and dark.
-
-The site is the folder that the variable SITE_HTML names, else ``_build/html``, which is built when it is missing or
-older than its sources.
-"""
+"""The built site, as its readers meet it: from the files, and in a browser, wide and narrow, light and dark."""
 
 import base64
 import hashlib
@@ -10,71 +6,14 @@ import html
 import itertools
 import json
 import math
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tools"), str(Path(__file__).parent)]
-
-yaml = pytest.importorskip("yaml", reason="reading _config.yml needs PyYAML")
-
-from check_links import Page, broken_links  # noqa: E402
-from screenshots import SCHEMES, WIDTHS, browser, find_chromium, serve, settle, site_pages, site_prefix  # noqa: E402
-
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-DOCUMENTS = [TOC["root"]] + [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
-NOTEBOOKS = [document for document in DOCUMENTS if (ROOT / f"{document}.ipynb").is_file()]
-REPOSITORY, BRANCH = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
-
-
-def newest(paths) -> float:
-    return max((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)
-
-
-def sources():
-    yield from (ROOT / "_config.yml", ROOT / "_toc.yml")
-    for folder in ("book", "exercises", "solutions", "course_lib"):
-        yield from (path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts)
-
-
-@pytest.fixture(scope="session")
-def site() -> Path:
-    if os.environ.get("SITE_HTML"):
-        return Path(os.environ["SITE_HTML"]).resolve()
-    built = ROOT / "_build/html"
-    if newest([built / "index.html"]) < newest(sources()):
-        tool = shutil.which("jupyter-book", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        if tool is None:
-            pytest.skip("_build/html is missing or out of date and jupyter-book is not installed (extra `site`)")
-        command = [tool, "build", ".", "-W", "-n", "--keep-going"]
-        built_now = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-        if built_now.returncode:
-            (built / "index.html").unlink(missing_ok=True)  # else the next run would take this site for a good one
-            output = (built_now.stdout + built_now.stderr).splitlines()
-            told = [line for line in output if "WARNING" in line or "ERROR" in line]
-            pytest.fail("jupyter-book failed:\n" + failures(told or output[-30:]))
-    return built
-
-
-@pytest.fixture(scope="session")
-def pages(site) -> dict[str, str]:
-    """The text of every page, the redirection at the root included."""
-    return {name: (site / name).read_text(encoding="utf-8") for name in ["index.html", *site_pages(site)]}
-
-
-def failures(lines) -> str:
-    lines = list(lines)
-    return "\n".join(lines[:40] + [f"… and {len(lines) - 40} more"] * (len(lines) > 40))
-
+from built_site import BRANCH, CONFIG, DOCUMENTS, NOTEBOOKS, REPOSITORY, ROOT, TOC, failures, watch
+from check_links import Page, broken_links
+from screenshots import SCHEMES, WIDTHS, settle, site_pages, site_prefix
 
 # The files
 
@@ -209,35 +148,6 @@ BROWSER_PROBLEMS = """() => {
     if (!image.complete || !image.naturalWidth) problems.push(`image not shown: ${image.getAttribute("src")}`);
   return problems;
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    pytest.importorskip("playwright.sync_api", reason="looking at pages needs Playwright (pip install playwright)")
-    if find_chromium() is None:
-        pytest.skip("looking at pages needs a Chromium of the system, and there is none on the PATH")
-    with browser() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with serve(site, site_prefix()) as served:
-        yield served
-
-
-def watch(page, address) -> list[str]:
-    """A list that fills with what goes wrong while the page is open. The browser itself finds no other host."""
-    problems = []
-
-    def request(asked):
-        if not asked.url.startswith((address, "data:")):
-            problems.append(f"asks for {asked.url}")
-
-    page.on("request", request)
-    page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    return problems
 
 
 PARTS = 4  # so that the pages are shared out among the processes that run the tests

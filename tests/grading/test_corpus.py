@@ -358,6 +358,7 @@ def test_a_bug_in_a_test_is_an_error_and_not_a_zero(zygote, monkeypatch):
 # ------------------------------------------------------------------------------------------------------- as one class
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(jail_level() == "none", reason="no jail here")
 def test_a_class_of_them_has_the_same_outcomes(tmp_path, targets, workers, request):
     """Graded by the command that an instructor types, at the best level of this machine."""

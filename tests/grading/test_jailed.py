@@ -78,7 +78,7 @@ def standard():
         yield process
 
 
-QUICK = exercises.CHAPTERS[::5]
+QUICK = exercises.CHAPTERS[:1]
 
 
 @pytest.mark.parametrize("chapter", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in exercises.CHAPTERS])
@@ -145,7 +145,7 @@ def comparable(results) -> dict[str, tuple[str, str]]:
 )
 def test_deaths_are_told_apart(stopped, code, outcome, words):
     imports = "import ctypes, functools, os, re, signal, sys, time, torch\nimport numpy as np\n"
-    end = stopped(f"{imports}def f():\n    {code}", seconds=1, memory=500)
+    end = stopped(f"{imports}def f():\n    {code}", seconds=1 if outcome == "time" else 3, memory=500)
     assert (end.outcome, bool(re.search(words, end.msg))) == (outcome, True), end
 
 

@@ -26,7 +26,6 @@ from course_lib.grading.store import Store, marks
 from course_lib.grading.words import FAILED, SYMBOLS, cell, clean, columns, file_name, from_cell, markdown
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from screenshots import browser, find_chromium  # noqa: E402
 
 HOSTILE = [  # names, messages, paths, flags: in each of these a student has a say
     "<script>alert(1)</script>",
@@ -417,15 +416,6 @@ def test_every_text_stands_out_from_what_is_behind_it(scheme):
     for tone, back in pairs + [(tone, f"{tone}-back") for tone in tones] + [("text", f"{tone}-back") for tone in tones]:
         high, low = sorted((luminance(colours[tone]), luminance(colours[back])), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= 4.5, (tone, back)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    pytest.importorskip("playwright.sync_api", reason="looking at pages needs Playwright (pip install playwright)")
-    if find_chromium() is None:
-        pytest.skip("no Chromium on this system")
-    with browser() as chromium:
-        yield chromium
 
 
 def test_pages_fit_the_screen_and_run_nothing(chromium, tmp_path):

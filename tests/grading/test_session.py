@@ -112,9 +112,9 @@ def outcomes(folder: Path) -> dict[tuple[str, str], str]:
     return {(row["student"], row["test"]): row["outcome"] for row in rows}
 
 
-@pytest.mark.parametrize("options", [("--grading-workers", "1"), ("--grading-workers", "2")], ids=["one process", "two workers"])
-def test_a_class_gets_its_marks_and_everyone_feedback(folder, grade, options):
-    screen = grade(*options)
+@pytest.mark.parametrize("workers", ["2", pytest.param("1", marks=pytest.mark.slow)])
+def test_a_class_gets_its_marks_and_everyone_feedback(folder, grade, workers):
+    screen = grade("--grading-workers", workers)
     assert {student: row["total"] for student, row in table(folder).items()} == MARKS
     found = outcomes(folder)
     assert found["ben", "test_tensor"] == "wrong" and found["ben", "test_zero"] == "blocked"
@@ -145,6 +145,7 @@ def test_a_second_run_grades_only_what_changed_and_replaces_no_mark_unasked(fold
     assert table(folder)["ben"]["total"] == "6"
 
 
+@pytest.mark.slow
 def test_manual_marks_and_comments_survive(folder, grade):
     grade()
     path = folder / "results" / "grades.csv"
@@ -160,7 +161,7 @@ def test_manual_marks_and_comments_survive(folder, grade):
 
 
 def test_a_killed_run_loses_nothing_and_goes_on(folder, grade):
-    for number in range(30):
+    for number in range(12):
         hand_in(folder, f"s{number:02}", f"{RIGHT}\n# {number}")
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
@@ -174,7 +175,7 @@ def test_a_killed_run_loses_nothing_and_goes_on(folder, grade):
     grade()
     assert path.read_text().startswith(kept[: kept.rindex("\n")])
     assert {student: row["total"] for student, row in table(folder).items() if student in MARKS} == MARKS
-    assert len(table(folder)) == 36
+    assert len(table(folder)) == 18
 
 
 def test_a_worker_that_is_killed_costs_nobody_a_mark(folder, grade):

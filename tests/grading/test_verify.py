@@ -405,6 +405,7 @@ def test_an_attempt_that_is_taken_for_a_stub_is_listed(course):
     assert status == 1 and "double, line 5: always: if x is None:: test_tensor takes it for a stub" in said
 
 
+@pytest.mark.slow
 def test_notes_spare_what_has_not_changed(course, tmp_path):
     course.add_scale()
     notes = tmp_path / "notes.jsonl"
@@ -421,6 +422,7 @@ def test_notes_spare_what_has_not_changed(course, tmp_path):
     assert set(new) == {"Scale"} and len(new) == sum(json.loads(row)["exercise"] == "Scale" for row in rows)
 
 
+@pytest.mark.slow
 def test_only_the_chapters_asked_for(course):
     assert course.verify("02") == (None, "there is no chapter '02' among 01_double\n")
     assert course.verify("01")[0] == 0

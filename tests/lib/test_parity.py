@@ -15,8 +15,8 @@ from course_lib import models
 from course_lib.weights import load_weights
 
 WITH_DONOR = [name for name in models.names() if models.entry(name).donor]
-# The blocks of a shallower network of the family, more of them or wider ones; test_counts.py holds their numbers.
-DEEP = [name for name in WITH_DONOR if any(f"-{depth}" in name for depth in (16, 19, 101, 152, 154)) and name != "vgg-16-bn"]
+# The blocks of another network of the family, more of them or wider ones; test_counts.py holds their numbers.
+DEEP = [name for name in WITH_DONOR if any(f"-{depth}" in name for depth in (16, 19, 34, 101, 152, 154)) and name != "vgg-16-bn"]
 # Small, odd and not square, so that rounding up and padding differ; Inception-v3's auxiliary classifier needs 299.
 # BN-Inception's donor knows even sizes alone.
 SHAPES = {

@@ -156,7 +156,6 @@
         drawn, joined(end, outs, true), added("out", "concatenated", outs, end + 29),
         more ? [joined(end + 40, others, false), added("out.other", FORMS[state.against].name, others, end + 69)] : null,
       ]);
-    figure.setAttribute("role", "group"); // its branches can be reached
     return figure;
   }
 

@@ -193,6 +193,8 @@
 
   const drawn = (explorable, state, api) => {
     const { figure, sentence, table: numbers, code } = explorable.draw(state, api);
+    for (const svg of [figure].flat(Infinity)) // a picture has no parts for screen readers, a group has
+      if (svg?.querySelector?.('[role="button"]')) svg.setAttribute("role", "group");
     const copy = code === undefined ? [] : [codeLine(code)];
     return { figure: h("div", { class: "figure" }, figure), sentence: h("p", { class: "sentence" }, sentence),
       rest: [...copy, numbers ? h("details", {}, h("summary", {}, "The numbers"), h("div", { class: "scroll" }, numbers)) : null] };

@@ -155,7 +155,6 @@
       legend,
       every.some(({ crops }) => crops > 1) ? s("text", { x: 266, y: 380, "font-size": 11 }, "hollow: 10 crops") : null,
     ]);
-    drawing.setAttribute("role", "group"); // its points can be reached
     return drawing;
   }
 

@@ -1,16 +1,8 @@
 """An explorable in a browser, as a notebook shows it, operated and read as a reader would."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tools")]
-
-from screenshots import browser, find_chromium  # noqa: E402
-
-from course_lib.explorables import Explorable  # noqa: E402
+from course_lib.explorables import Explorable
 
 
 class Live:
@@ -53,15 +45,6 @@ class Live:
 
     def text(self) -> str:
         return self.root.locator(".sentence").text_content()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    pytest.importorskip("playwright.sync_api", reason="operating explorables needs Playwright (pip install playwright)")
-    if find_chromium() is None:
-        pytest.skip("operating explorables needs a Chromium of the system, and there is none on the PATH")
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

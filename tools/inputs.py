@@ -1,0 +1,74 @@
+"""What the outputs of a notebook were computed with: a fingerprint of the course's code and data, and versions of libraries.
+
+A notebook whose fingerprint and versions are the stored ones would give the stored outputs, so `make test` does not run it again;
+`make test-all` does. Comments and docstrings are left out: editing them makes no output stale.
+"""
+
+import ast
+import hashlib
+import io
+import re
+import tokenize
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = "course_lib"
+LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib")
+# Files that a module reads and that notebooks show.
+DATA = {
+    "figures": "drawings/*.svg",
+    "results": "results/*.json",
+    "explorables": "explorables/pictures/*.html",
+    "quizzes": "quizzes/*.json",
+}
+DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def versions() -> dict[str, str]:
+    return {library: version(library).partition("+")[0] for library in LIBRARIES}
+
+
+def fingerprint(root: Path, sources: list[str]) -> str:
+    """Of all of the package that code cells with these sources import, directly or not, and of the files it reads."""
+    found: dict[Path, str] = {}
+    waiting = [file for source in sources for file in imported(root, source)]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file] = essence(file.read_text(encoding="utf-8"))
+            waiting += imported(root, found[file])
+    for room in {file.relative_to(root / PACKAGE).parts[0].removesuffix(".py") for file in found}:
+        for file in (root / PACKAGE).glob(DATA.get(room, "nothing")):
+            found[file] = file.read_text(encoding="utf-8")
+    text = "".join(f"{file.relative_to(root).as_posix()}\n{found[file]}\n" for file in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def imported(root: Path, source: str) -> list[Path]:
+    """The files of the package that a text imports anywhere; magics of notebooks are left out."""
+    names = set()
+    for node in ast.walk(ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.M))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files = []
+    for name in names:
+        if name.partition(".")[0] == PACKAGE:
+            place = root.joinpath(*name.split("."))
+            files += [file for file in (place.with_name(f"{place.name}.py"), place / "__init__.py") if file.is_file()]
+    return files
+
+
+def essence(source: str) -> str:
+    """A module without comments, docstrings and empty lines."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
