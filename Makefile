@@ -56,17 +56,17 @@ PACKAGES = $(BIN)/python -c 'import sys, tomllib; \
 
 $(VENV)/.site $(VENV)/.pdf: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for '$*' into $(VENV)"
-	packages=$$($(PACKAGES) $*) && $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt $$packages
+	packages=$$($(PACKAGES) $*) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
 
 # Two donors of the model tests ask for more packages than they need here, old ones that would replace ours; six is needed.
 $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for 'tests' into $(VENV) (a few minutes the first time)"
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e ".[tests]"
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels six
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[tests]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps facenet-pytorch pretrainedmodels six
 	@touch $@
 
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for '$*' into $(VENV) (a few minutes the first time)"
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@
