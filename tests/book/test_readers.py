@@ -131,6 +131,7 @@ def test_axe_finds_nothing(address, chromium, width):
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+            page.wait_for_timeout(300)  # colours of the theme change in steps
             for violation in axe.run(page).response["violations"]:
                 node = violation["nodes"][0]
                 found.append(f"{name}, {scheme}: {violation['id']} × {len(violation['nodes'])}: {node['html'][:150]}")
