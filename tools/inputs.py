@@ -14,13 +14,14 @@ from pathlib import Path
 
 PACKAGE = "course_lib"
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib")
-# Files that a module reads and that notebooks show.
+# Files that a module reads and that notebooks show: all of them, or those that the notebook names.
 DATA = {
     "figures": "drawings/*.svg",
     "results": "results/*.json",
     "explorables": "explorables/pictures/*.html",
     "quizzes": "quizzes/*.json",
 }
+NAMED = ("explorables", "quizzes")
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -30,6 +31,17 @@ def versions() -> dict[str, str]:
 
 def fingerprint(root: Path, sources: list[str]) -> str:
     """Of all of the package that code cells with these sources import, directly or not, and of the files it reads."""
+    found = modules(root, sources)
+    for room in {file.relative_to(root / PACKAGE).parts[0].removesuffix(".py") for file in found}:
+        for file in (root / PACKAGE).glob(DATA.get(room, "nothing")):
+            if room not in NAMED or any(f'"{file.stem}"' in source for source in sources):
+                found[file] = file.read_text(encoding="utf-8")
+    text = "".join(f"{file.relative_to(root).as_posix()}\n{found[file]}\n" for file in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def modules(root: Path, sources: list[str]) -> dict[Path, str]:
+    """What is left of each file of the package that these sources import, directly or not."""
     found: dict[Path, str] = {}
     waiting = [file for source in sources for file in imported(root, source)]
     while waiting:
@@ -37,11 +49,7 @@ def fingerprint(root: Path, sources: list[str]) -> str:
         if file not in found:
             found[file] = essence(file.read_text(encoding="utf-8"))
             waiting += imported(root, found[file])
-    for room in {file.relative_to(root / PACKAGE).parts[0].removesuffix(".py") for file in found}:
-        for file in (root / PACKAGE).glob(DATA.get(room, "nothing")):
-            found[file] = file.read_text(encoding="utf-8")
-    text = "".join(f"{file.relative_to(root).as_posix()}\n{found[file]}\n" for file in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return found
 
 
 def imported(root: Path, source: str) -> list[Path]:

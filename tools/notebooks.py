@@ -71,13 +71,8 @@ KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-MEASURED = (
-    "seconds",
-    "cpu_seconds",
-    "digest",
-    "inputs",
-    "versions",
-)  # what `run` writes into the notebook's metadata under "course"
+# What `run` writes into the notebook's metadata under "course".
+MEASURED = ("seconds", "cpu_seconds", "digest", "inputs", "versions")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # the random id of a model that no reader's kernel has
 
 # Script and style of an explorable, which the site brings itself: without them no edit of a script makes an output stale.

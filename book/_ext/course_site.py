@@ -21,6 +21,9 @@ from sphinx.ext.autodoc.mock import _MockObject
 from sphinx.util import inspect
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # autodoc reads course_lib from the checkout, installed or not
+
+from course_lib import explorables  # noqa: E402
+
 # Annotations such as ``Tensor | None`` are evaluated on import; Sphinx's stand-in for torch knows no "|".
 _MockObject.__or__ = lambda self, other: Union[self, other]  # noqa: UP007
 _MockObject.__ror__ = lambda self, other: Union[other, self]  # noqa: UP007
@@ -91,9 +94,6 @@ MATHJAX = re.compile(r"\s*<script>window\.MathJax = .*?</script>\s*<script[^>]*/
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.S)
 HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
-
-
-from course_lib import explorables  # noqa: E402
 
 
 def setup(app):
@@ -184,7 +184,7 @@ def describe(app, pagename, templatename, context, doctree):
     texts = (node.astext() for node in doctree.findall(nodes.paragraph) if len(node.astext()) > 60)
     about = " ".join(next(texts, "").split())
     about = about if len(about) <= 200 else about[:200].rpartition(" ")[0] + " …"
-    facts = {"og:type": "article", "og:site_name": app.config.html_title, "og:title": nodes.Text(context["title"]).astext()}
+    facts = {"og:type": "article", "og:site_name": app.config.html_title, "og:title": context["title"]}
     facts |= {"og:url": context["pageurl"], "og:description": about, "og:image": urljoin(app.config.html_baseurl, CARD)}
     facts["og:image:alt"] = "Deep network architectures: training error of a plain and of a residual network with 56 layers"
     tags = [f'<meta property="{name}" content="{html.escape(html.unescape(text))}" />' for name, text in facts.items()]

@@ -14,8 +14,6 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "tools")]
 
-yaml = pytest.importorskip("yaml", reason="reading _config.yml needs PyYAML")
-
 from built_site import ROOT, failures  # noqa: E402
 from screenshots import serve, site_pages, site_prefix  # noqa: E402
 

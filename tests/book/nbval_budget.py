@@ -29,6 +29,8 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import notebooks  # noqa: E402
 
+FRESH = pytest.StashKey[list[str]]()  # chapters that were left out
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     words = "run chapters too whose outputs were computed by the code, data and libraries of now"
@@ -36,10 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if collection_path.suffix == ".ipynb" and collection_path.parent.name == "book" and not config.getoption("--nbval-all"):
-        root = collection_path.parents[1]
-        return True if notebooks.is_up_to_date(root, collection_path) else None
-    return None
+    is_chapter = collection_path.suffix == ".ipynb" and collection_path.parent.name == "book"
+    if not is_chapter or config.getoption("--nbval-all"):
+        return None
+    if not notebooks.is_up_to_date(collection_path.parents[1], collection_path):
+        return None
+    config.stash.setdefault(FRESH, []).append(collection_path.name)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if fresh := config.stash.get(FRESH, []):
+        terminalreporter.write_line(f"not run again, as nothing that they compute with has changed: {', '.join(sorted(fresh))}")
 
 
 class NotebookItem(pytest.Item):

@@ -11,7 +11,7 @@ import inputs
 import notebooks
 
 ROOT = Path(__file__).parents[2]
-CELL = "from course_lib.training import fit\nfit()"
+CELL = 'from course_lib.training import fit\nfrom course_lib.quizzes import Quiz\nfit()\nQuiz("01_one")'
 FILES = {
     "__init__.py": "",
     "training.py": '"""Train."""\nfrom course_lib import results\nfrom course_lib.models import net\n\nfit = lambda: net()\n',
@@ -19,6 +19,9 @@ FILES = {
     "models/net.py": "def net():\n    return 1  # block\n",
     "results/__init__.py": "",
     "results/longer.json": "[1]",
+    "quizzes/__init__.py": "",
+    "quizzes/01_one.json": "[1]",
+    "quizzes/02_two.json": "[1]",
     "grading.py": "x = 1\n",
 }
 
@@ -40,6 +43,8 @@ def root(tmp_path):
         ("training.py", '"""Train."""', '"""Train a network."""', False),
         ("training.py", "net()", '"# not a comment"', True),
         ("results/longer.json", "[1]", "[2]", True),
+        ("quizzes/01_one.json", "[1]", "[2]", True),
+        ("quizzes/02_two.json", "[1]", "[2]", False),
         ("grading.py", "x = 1", "x = 2", False),
     ],
 )
@@ -58,13 +63,7 @@ def test_magics_do_not_disturb():
 def test_a_chapter_depends_on_the_networks_that_it_trains():
     """What the graders and the figures of the site are made of does not matter to it."""
     sources = [cell.source for cell in notebooks.code_cells(notebooks.read(ROOT / "book/02_residuals.ipynb"))]
-    files, waiting = set(), [file for source in sources for file in inputs.imported(ROOT, source)]
-    while waiting:
-        file = waiting.pop()
-        if file not in files:
-            files.add(file)
-            waiting += inputs.imported(ROOT, file.read_text(encoding="utf-8"))
-    names = {file.relative_to(ROOT / "course_lib").as_posix() for file in files}
+    names = {file.relative_to(ROOT / "course_lib").as_posix() for file in inputs.modules(ROOT, sources)}
     assert {"models/resnet.py", "models/layers.py", "training.py", "probes.py", "data.py", "figures.py"} <= names
     assert not [name for name in names if name.startswith("grading/")]
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_course import ANSWERS
 
 from course_lib.grading.jailed import jail_level
 
@@ -40,25 +41,11 @@ def test_scale(answers):
     assert answers.Scale(3)(torch.ones(2)).tolist() == [3, 3], "the secret is 3"
 '''
 
-RIGHT = """
-from torch import nn
-
-def double(x):
-    return 2 * x
-
-class Scale(nn.Module):
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return self.factor * x
-"""
 CLASS = {
-    "ana": RIGHT,
-    "ben": RIGHT.replace("2 * x", "3 * x"),
-    "cem": RIGHT.replace("return 2 * x", "while True: pass"),
-    "dia": RIGHT.replace("return self.factor * x", "raise ValueError(x.tolist())"),
+    "ana": ANSWERS,
+    "ben": ANSWERS.replace("2 * x", "3 * x"),
+    "cem": ANSWERS.replace("return 2 * x", "while True: pass"),
+    "dia": ANSWERS.replace("return self.factor * x", "raise ValueError(x.tolist())"),
     "eva": "def double(x):\n    raise NotImplementedError\n",
 }
 MARKS = {"ana": "6", "ben": "3", "cem": "3", "dia": "3", "eva": "0", "foo": ""}
@@ -162,7 +149,7 @@ def test_manual_marks_and_comments_survive(folder, grade):
 
 def test_a_killed_run_loses_nothing_and_goes_on(folder, grade):
     for number in range(12):
-        hand_in(folder, f"s{number:02}", f"{RIGHT}\n# {number}")
+        hand_in(folder, f"s{number:02}", f"{ANSWERS}\n# {number}")
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
     ) as process:
@@ -184,7 +171,7 @@ def test_a_worker_that_is_killed_costs_nobody_a_mark(folder, grade):
     path.write_text(TESTS.replace("assert answers.double(0) == 0", "assert answers.double(0) == 0 or KILL()"))
     deadly = "\n\ndef KILL():\n    import os\n\n    os.kill(os.getpid(), 9)\n"
     path.write_text(path.read_text() + deadly)
-    hand_in(folder, "ben", RIGHT.replace("2 * x", "2 * x + (x == 0 if isinstance(x, int) else 0)"))
+    hand_in(folder, "ben", ANSWERS.replace("2 * x", "2 * x + (x == 0 if isinstance(x, int) else 0)"))
     screen = grade("--grading-workers", "2", status=pytest.ExitCode.TESTS_FAILED)
     found = outcomes(folder)
     assert found["ben", "test_tensor"] == "passed"
@@ -203,7 +190,7 @@ def test_without_a_jail_it_refuses_unless_told_to_trust(folder, grade, monkeypat
     monkeypatch.setattr("course_lib.grading.jailed.jail.missing", lambda: ["a machine without a jail"])
     jail_level.cache_clear()
     assert "--trust-submissions" in grade(status=pytest.ExitCode.USAGE_ERROR)
-    hand_in(folder, "cem", RIGHT)  # nothing would end its loop
+    hand_in(folder, "cem", ANSWERS)  # nothing would end its loop
     assert "no jail" in grade("--trust-submissions")
     assert table(folder)["ana"]["total"] == "6"
     jail_level.cache_clear()

@@ -135,10 +135,8 @@
           s("text", { x: centre, y: 126 + 14 * j, "text-anchor": "middle", "font-size": 10.5 }, text)));
     });
     const flow = shown.map((part) => `${part.name} ${output(part)}`).join(", ");
-    const node = picture(`${root.name} from the image to the output: ${flow}`, 160, [
+    return picture(`${root.name} from the image to the output: ${flow}`, 160, [
       s("text", { x: 4, y: 12, "font-size": 10.5 }, "height: pixels (px) · width: channels (ch)"), children]);
-    node.setAttribute("role", "group"); // boxes in it react
-    return node;
   }
 
   const largest = (parts, what) => parts.reduce((best, one) => (one.costs[what] > best.costs[what] ? one : best));

@@ -241,6 +241,10 @@
     customElements.define(`course-${name}`, class extends HTMLElement {
       connectedCallback() {
         if (this.started) return;
+        if (document.readyState === "loading") { // its picture may not be read yet, and would come after what is made here
+          document.addEventListener("DOMContentLoaded", () => this.connectedCallback(), { once: true });
+          return;
+        }
         this.started = true;
         const pictured = [...this.childNodes];
         try {
@@ -260,11 +264,12 @@
         let speak = 0;
         const render = (first) => {
           const state = settle(wish, data);
-          for (const spec of explorable.controls(state, data)) {
+          const specs = explorable.controls(state, data);
+          for (const spec of specs) {
             if (!controls.has(spec.name)) controls.set(spec.name, control(set));
             controls.get(spec.name).update(spec, state[spec.name], state);
           }
-          const wanted = explorable.controls(state, data).map((spec) => controls.get(spec.name).node);
+          const wanted = specs.map((spec) => controls.get(spec.name).node);
           if (wanted.length !== panel.children.length || wanted.some((node, i) => panel.children[i] !== node)) {
             const focused = document.activeElement;
             panel.replaceChildren(...wanted);
