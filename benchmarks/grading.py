@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 import psutil
 
-from course_lib.grading.jailed import jail_level
+from course_lib.grading.processes import jail_level
 from course_lib.grading.run import graded_tests
 from course_lib.grading.verify import sections
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from course_lib.grading import attacks, jail
 from course_lib.grading.door import Answers
-from course_lib.grading.jailed import Jailed, Zygote
+from course_lib.grading.jailed import Jailed
 from course_lib.grading.notebook import Source
+from course_lib.grading.processes import Zygote
 from course_lib.grading.results import NotAttempted, Raised, Stopped
 
 ENDS = {  # how an attack that cannot be refused must end

@@ -22,7 +22,8 @@ from course_lib.grading.results import Result
 ARGUMENTS = ["-q", "--capture=no", "--tb=no", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
 BLOCKED = ("cacheprovider", "faulthandler", "logging", "threadexception", "unraisableexception", "warnings")
 ARGUMENTS += [f"-pno:{name}" for name in BLOCKED]
-CLASS_ARGUMENTS = ["-q", "--tb=short", "--no-header", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
+# Python's own tracebacks: for pytest's the test file would be parsed at each wrong answer.
+CLASS_ARGUMENTS = ["-q", "--tb=native", "--no-header", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
 CLASS_ARGUMENTS += [*(f"-pno:{name}" for name in BLOCKED), "-oconsole_output_style=classic"]
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
 

@@ -29,9 +29,10 @@ from course_lib.grading import reports, run, workers
 from course_lib.grading.door import Answers
 from course_lib.grading.handins import HandIn, find_hand_ins
 from course_lib.grading.inside import fixed_start
-from course_lib.grading.jailed import Jailed, Zygote, jail_level
+from course_lib.grading.jailed import Jailed
 from course_lib.grading.notebook import NotebookError, Source, closure_hash, flags, forbidden_names
 from course_lib.grading.plugin import Grader, mark_of
+from course_lib.grading.processes import Zygote
 from course_lib.grading.results import Result, Stopped
 from course_lib.grading.roster import RosterError
 from course_lib.grading.store import GradesError, Store, key, replace_file
@@ -51,9 +52,14 @@ class Plan:
 
 
 class ClassGrader(Grader):
-    """Runs the graded tests on each hand-in that answers them, and keeps a row of every outcome."""
+    """Runs the graded tests on each hand-in that answers them, and keeps a row of every outcome.
 
-    def __init__(self, config):
+    Args:
+        level: of the jail.
+        zygote: that is starting, at that level; without one the answers must be trusted.
+    """
+
+    def __init__(self, config, level: str, zygote: Zygote | None):
         super().__init__(sources=[])
         options = config.option
         if getattr(options, "numprocesses", None) or hasattr(config, "workerinput"):
@@ -63,9 +69,9 @@ class ClassGrader(Grader):
         self.store = Store(Path(options.results))
         self.waiting, self.written = [], 0.0
         files = test_files(config)
-        self.plan, self.rows = prepare(options, files, self.store)
+        self.plan, self.rows = prepare(options, files, self.store, level)
         self.progress = Progress(self.plan, files)
-        self.zygote = Zygote(self.plan.level, wait=False) if self.progress.waiting and self.plan.level != "none" else None
+        self.zygote = zygote
         self.jailed: Jailed | None = None  # the process of the last test, and whose answer to what it is
         self.answer: tuple[int, str, int] | None = None
         self.spent: dict[tuple[int, str], str] = {}  # hand-in and exercise → the test that reached a limit
@@ -281,9 +287,8 @@ class Progress:
             self.terminal.rewrite("", erase=True)
 
 
-def prepare(options, files: list[Path], store: Store) -> tuple[Plan, list[dict]]:
+def prepare(options, files: list[Path], store: Store, level: str) -> tuple[Plan, list[dict]]:
     """Read the hand-ins and find out what is to be done; also the rows of those that cannot be graded."""
-    level = "none" if options.trust_submissions else jail_level()
     if level == "none" and not options.trust_submissions:
         raise pytest.UsageError(
             "answers cannot be jailed on this machine (course doctor says why); grade on Linux, or trust the hand-ins with "

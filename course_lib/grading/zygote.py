@@ -1,6 +1,6 @@
 """The process from which answer processes are forked: torch is loaded, and nothing in it is worth reading.
 
-It is started by :class:`course_lib.grading.jailed.Zygote` in a fresh interpreter, imports what answers may need and no test,
+It is started by :class:`course_lib.grading.processes.Zygote` in a fresh interpreter, imports what answers may need and no test,
 and then serves its socket: ``{"open": limits}`` with the channel of a new answer process, ``{"used": process}``, also with
 the ``more`` seconds that it may use from now on, ``{"close": process}``, and ``{"share": true}`` with a socket that a fork of
 it serves from then on.

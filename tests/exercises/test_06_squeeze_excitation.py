@@ -1,7 +1,7 @@
 """Graded tests of exercises/06_squeeze_excitation.ipynb."""
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -337,19 +337,17 @@ def test_se_residual_block_passes_gradients(answers):
 # --------------------------------------------------------------------------------------------- 3. se_parameters
 
 
-def added(channels: list[int], blocks: list[int], reduction: int) -> int:
-    """Parameters of one squeeze and excitation per block, read off the course's own."""
-    counts = []
-    for width, number_ in zip(channels, blocks, strict=True):
-        with torch.device("meta"):  # no numbers: only counted
-            block = SqueezeExcitation(width, reduction)
-        counts.append(number_ * sum(parameter.numel() for parameter in block.parameters()))
-    return sum(counts)
+@cache
+def of_one(width: int, reduction: int) -> int:
+    """Parameters of one squeeze and excitation, read off the course's own."""
+    with torch.device("meta"):  # no numbers: only counted
+        block = SqueezeExcitation(width, reduction)
+    return sum(parameter.numel() for parameter in block.parameters())
 
 
 def check_count(answers, channels: list[int], blocks: list[int], reduction: int) -> None:
     found = number(answers.se_parameters(channels, blocks, reduction), "the number of parameters")
-    expected = added(channels, blocks, reduction)
+    expected = sum(count * of_one(width, reduction) for width, count in zip(channels, blocks, strict=True))
     call = f"se_parameters({channels}, {blocks}, {reduction})"
     assert found == expected, f"{call}: you count {found:,}, {times(found, expected)}"
 

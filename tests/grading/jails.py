@@ -3,8 +3,9 @@
 from contextlib import contextmanager
 
 from course_lib.grading.door import Answers
-from course_lib.grading.jailed import Jailed, Zygote
+from course_lib.grading.jailed import Jailed
 from course_lib.grading.notebook import Source
+from course_lib.grading.processes import Zygote
 
 
 @contextmanager

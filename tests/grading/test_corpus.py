@@ -43,9 +43,10 @@ from course_lib.grading import store
 from course_lib.grading.door import Answers, Backend, Inside, fixed_start
 from course_lib.grading.handins import find_hand_ins
 from course_lib.grading.jail import JailError, Limits
-from course_lib.grading.jailed import Jailed, Zygote, jail_level
+from course_lib.grading.jailed import Jailed
 from course_lib.grading.notebook import Source, flags
 from course_lib.grading.plugin import _verdict
+from course_lib.grading.processes import Zygote, jail_level
 from course_lib.grading.reports.feedback import student_markdown, student_page
 from course_lib.grading.results import OUTCOMES, Result
 

@@ -10,7 +10,7 @@ import pytest
 from jails import jailed_answers
 
 from course_lib.grading import attacks, doctor, jail
-from course_lib.grading.jailed import Zygote
+from course_lib.grading.processes import Zygote
 
 pytestmark = pytest.mark.skipif(bool(jail.missing()), reason=f"no jail here: {jail.missing()}")
 

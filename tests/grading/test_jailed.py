@@ -24,8 +24,9 @@ from test_the_door import NET
 from course_lib.grading import door, jail, wire
 from course_lib.grading.door import Answers
 from course_lib.grading.jail import Limits
-from course_lib.grading.jailed import Jailed, Zygote
+from course_lib.grading.jailed import Jailed
 from course_lib.grading.notebook import Source
+from course_lib.grading.processes import Zygote
 from course_lib.grading.results import NotAttempted, Raised, Refused, Stopped
 from course_lib.grading.run import run_tests
 
@@ -192,7 +193,7 @@ def test_a_killed_zygote_is_one_error_and_a_new_one_starts(answers):
 
 def test_a_killed_grader_leaves_no_process(tmp_path):
     script = (
-        "import os, sys, time\nfrom course_lib.grading.jailed import Jailed, Zygote\n"
+        "import os, sys, time\nfrom course_lib.grading.jailed import Jailed\nfrom course_lib.grading.processes import Zygote\n"
         "from course_lib.grading.door import Answers\nfrom course_lib.grading.notebook import Source\n"
         "zygote = Zygote()\njailed = Jailed(zygote, Source(['import time\\ndef f(): return 1\\ndef g(): time.sleep(1e6)']))\n"
         "Answers(jailed).f()\nprint(zygote.process, jailed._process.number, flush=True)\nAnswers(jailed).g()"

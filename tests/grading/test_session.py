@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_course import ANSWERS
 
-from course_lib.grading.jailed import jail_level
+from course_lib.grading.processes import jail_level
 
 pytestmark = pytest.mark.skipif(jail_level() == "none", reason="no jail here")
 
@@ -187,7 +187,7 @@ def test_a_worker_that_is_killed_costs_nobody_a_mark(folder, grade):
 
 
 def test_without_a_jail_it_refuses_unless_told_to_trust(folder, grade, monkeypatch):
-    monkeypatch.setattr("course_lib.grading.jailed.jail.missing", lambda: ["a machine without a jail"])
+    monkeypatch.setattr("course_lib.grading.processes.jail.missing", lambda: ["a machine without a jail"])
     jail_level.cache_clear()
     assert "--trust-submissions" in grade(status=pytest.ExitCode.USAGE_ERROR)
     hand_in(folder, "cem", ANSWERS)  # nothing would end its loop
