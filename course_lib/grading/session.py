@@ -326,6 +326,9 @@ def with_whole_chapters(hand_in: HandIn, all_of_them: list[HandIn], chapters: It
 def unchanged(plan: Plan, by_file: dict[Path, set[str]], earlier: dict) -> Iterable[list[str]]:
     """Tests of earlier runs whose answer, test and environment are what they were."""
     environment = environment_hash(plan.level)
+    of_chapter: dict[tuple[str, str], list[tuple[str, dict]]] = {}
+    for (student, chapter, test), row in earlier.items():
+        of_chapter.setdefault((student, chapter), []).append((test, row))
     for hand_in in plan.hand_ins:
         if not hand_in.exercises:
             continue
@@ -333,12 +336,12 @@ def unchanged(plan: Plan, by_file: dict[Path, set[str]], earlier: dict) -> Itera
         hashes = {exercise: closure_hash(source, exercise) for exercise in hand_in.exercises}
         for file in by_file:
             names = {test.test for test in run.graded_tests(file)}
-            for (student, chapter, test), row in earlier.items():
-                if (student, chapter) == (hand_in.student, chapter_of(file.name)) and row["exercise"] in hashes:
+            for test, row in of_chapter.get((hand_in.student, chapter_of(file.name)), []):
+                if row["exercise"] in hashes:
                     base = test.partition("[")[0]
                     now = hashes[row["exercise"]], base in names and hash_of_test(file, test), environment, plan.seed
                     if row["outcome"] != "error" and now == tuple(map(row.get, DECISIVE)):
-                        yield [student, file.name, test, row["outcome"]]
+                        yield [hand_in.student, file.name, test, row["outcome"]]
 
 
 def about(hand_in: HandIn, plan: Plan) -> dict:

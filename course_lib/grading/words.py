@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 
@@ -39,17 +40,20 @@ def clean(text: object, limit: int = 2000) -> str:
 
     Line ends stay, all other white space becomes a space, and what cannot be shown U+FFFD. The rest is the student's.
     """
-    text = re.sub(r"\x1b\[[0-9;:?]*[ -/]*[@-~]", "", str(text)[: 20 * limit])
-    text = text.replace("\r\n", "\n")
-    kept: list[str] = []
+    text = str(text)[: 20 * limit]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_shown(re.sub(r"\x1b\[[0-9;:?]*[ -/]*[@-~]", "", text).replace("\r\n", "\n")))
+    text = text.strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shown(text: str) -> Iterator[str]:
     marks = 0  # on top of the last letter; a tower of them would cover other people's lines
     for c in text:
         marks = marks + 1 if unicodedata.combining(c) else 0
         if marks <= 4:
             shown = c == "\n" or c.isprintable() or c in JOINERS
-            kept.append(c if shown else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}")
-    text = "".join(kept).strip()
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+            yield c if shown else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def line(text: object, limit: int = 500) -> str:
