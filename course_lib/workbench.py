@@ -76,7 +76,7 @@ class Workbench:
         }
         button = widgets.Button(description="Run", button_style="primary")
         screen = widgets.Output()
-        image = widgets.Image(value=picture, format="png", layout=widgets.Layout(max_width="100%"))
+        image = widgets.Image(value=picture, format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start"))
 
         def run(_) -> None:
             button.disabled, button.description = True, "Running …"

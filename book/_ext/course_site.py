@@ -66,6 +66,8 @@ REPAIRS = [
     (r'<div id="pst-primary-sidebar" class="([^"]*)">',
      r'<div id="pst-primary-sidebar" class="\1" role="complementary" aria-label="Contents of the course">'),
     (r'(<div class="citation" id="[^"]*" role=)"doc-biblioentry"', r'\1"listitem"'),
+    # an address in an attribute is text like any other
+    (r'(href="[^"]*/issues/new\?[^"]*?)&(?!amp;)', r"\1&amp;"),
     # the empty corner of a table heads nothing
     (r'<th class="head"><p></p></th>', "<td></td>"),
     # a wide equation scrolls in its box, also by keyboard

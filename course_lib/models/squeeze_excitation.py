@@ -37,7 +37,7 @@ class SqueezeExcitation(nn.Module):
     ReLU between them, sigmoid at the end.  Scale: multiply.
 
     Args:
-        channels: C.
+        channels: C of the input.
         reduction: r of the paper, 16 by default; C must be at least r.
     Raises:
         ValueError: if ``channels < reduction``.

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
 
@@ -95,6 +96,19 @@ def test_pages_have_a_language_a_title_an_icon_and_one_heading(pages):
         assert '<link rel="icon"' in page, name
         article = page[page.find("<article") :] if "<article" in page else page
         assert len(re.findall(r"<h1[\s>]", article)) == 1, name
+
+
+def test_pages_are_valid_html(pages):
+    """By the parser of the HTML standard, where every browser would have to guess; ids are used once."""
+    html5lib = pytest.importorskip("html5lib", reason="reading pages as the standard says needs html5lib")
+    wrong = []
+    for name, page in pages.items():
+        parser = html5lib.HTMLParser()
+        parser.parse(page)
+        wrong += [f"{name}, line {line}: {error} {facts}" for (line, _), error, facts in parser.errors]
+        ids = Counter(re.findall(r'<[a-z][^<>]*?\sid="([^"]*)"', page))
+        wrong += [f"{name}: id {one} {count} times" for one, count in ids.items() if count > 1]
+    assert not wrong, failures(wrong)
 
 
 def test_no_two_documents_share_a_title(pages):

@@ -228,7 +228,7 @@
     }
     for (const part of parts.figure.querySelectorAll('[role="button"]')) { // nothing happens there
       part.setAttribute("role", "img");
-      part.removeAttribute("tabindex");
+      for (const name of ["tabindex", "aria-pressed", "style"]) part.removeAttribute(name);
     }
     return h("div", {}, parts.figure, parts.sentence, parts.rest.filter(Boolean)).innerHTML;
   }
@@ -289,7 +289,9 @@
           render(false);
         };
         this.setAttribute("role", "group");
-        this.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys to it
+        this.addEventListener("focusin", (event) => { // JupyterLab leaves the keys to what says so itself
+          event.target.dataset.lmSuppressShortcuts = "true";
+        });
         this.setAttribute("aria-label", explorable.title);
         render(true);
         this.replaceChildren(panel, view, live);

@@ -164,7 +164,9 @@
       for (const one of fields) one.restore(store.known?.[one.id]);
       const clear = h("button", { type: "button", onclick: () => { for (const one of fields) one.clear(); keep(); } }, "Clear my answers");
       list.replaceWith(h("ol", {}, fields.map((one) => one.node)), h("div", { class: "end" }, score, clear));
-      this.dataset.lmSuppressShortcuts = "true"; // else arrow keys move JupyterLab's cells, not the choice
+      this.addEventListener("focusin", (event) => { // JupyterLab leaves the keys to what says so itself
+        event.target.dataset.lmSuppressShortcuts = "true";
+      });
       tell();
       this.classList.add("live");
     }
