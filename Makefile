@@ -9,7 +9,7 @@ SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions cours
   ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all pdf lab grade notebooks clean
+.PHONY: help book test test-all pdf publish-check colab lab grade notebooks clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ test test-all: $(VENV)/.site $(VENV)/.tests _build/html/index.html
 pdf: $(VENV)/.site $(VENV)/.pdf _build/html/index.html ## the whole book as _build/course.pdf; needs a Chromium
 	$(BIN)/python tools/pdf.py
 
+publish-check: $(VENV)/.publish ## prove what can be proved here of the site's publishing; works on what is committed
+	$(BIN)/python tools/publish_check.py
+
+colab: $(VENV)/.tests ## run every notebook with Colab's versions; needs a Python 3.13, the first time 6 GB
+	$(BIN)/python tools/colab.py
+
 lab: $(VENV)/.lab ## open the course in JupyterLab
 	$(BIN)/jupyter lab book/01_degradation.ipynb
 
@@ -51,12 +57,12 @@ clean: ## remove the built site and the environment
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# .site, .pdf, .tests and .lab are stamps: the extra of that name in pyproject.toml is installed.
-# Site and PDF are made from stored outputs and need neither the package nor torch, so a reader need not wait for them.
+# .site, .pdf, .publish, .tests and .lab are stamps: the extra of that name in pyproject.toml is installed.
+# Site, PDF and publish-check work from stored outputs and need neither the package nor torch, so a reader need not wait for them.
 PACKAGES = $(BIN)/python -c 'import sys, tomllib; \
   print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])'
 
-$(VENV)/.site $(VENV)/.pdf: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.site $(VENV)/.pdf $(VENV)/.publish: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages for '$*' into $(VENV)"
 	packages=$$($(PACKAGES) $*) && $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $$packages
 	@touch $@
