@@ -9,7 +9,7 @@ SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions cours
   ! -path '*/__pycache__/*' ! -path '*/.ipynb_checkpoints/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all pdf publish-check colab lab grade notebooks clean
+.PHONY: help book install test test-all pdf publish-check colab lab grade notebooks clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,8 @@ publish-check: $(VENV)/.publish ## prove what can be proved here of the site's p
 
 colab: $(VENV)/.tests ## run every notebook with Colab's versions; needs a Python 3.13, the first time 6 GB
 	$(BIN)/python tools/colab.py
+
+install: $(VENV)/.lab ## install the course and JupyterLab into .venv: enough to run, practise and grade
 
 lab: $(VENV)/.lab ## open the course in JupyterLab
 	$(BIN)/jupyter lab book/01_degradation.ipynb

@@ -6,6 +6,7 @@ from statistics import mean
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
@@ -21,6 +22,8 @@ COLOURS = {
     "squeeze-excitation": "#E69F00",
     "neutral": "#555555",
 }
+# The same, dark enough for text on white (contrast 4.5).
+INKS = {colour: tuple(0.6 * part for part in to_rgb(colour)) for colour in COLOURS.values()}
 LINES = ("-", "--", ":", "-.")
 DRAWINGS = Path(__file__).parent / "drawings"
 
@@ -93,7 +96,7 @@ def label_line_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) 
     y = -100.0
     for value, name, colour in sorted(ends):
         y = max(value, y + 8)
-        ax.annotate(name, (x, value), xytext=(x + 0.03 * x, y), color=colour, va="center", annotation_clip=False)
+        ax.annotate(name, (x, value), xytext=(x + 0.03 * x, y), color=INKS[colour], va="center", annotation_clip=False)
 
 
 def gradient_profiles(profiles: Mapping[str, Sequence[float]], kinds: Mapping[str, str]) -> Figure:
@@ -178,7 +181,7 @@ def roofline(measured: Mapping[str, tuple[float, float]], kinds: Mapping[str, st
         ax.plot(intensity, speed, "o", color=colour, markersize=6)
         below = intensity > (low * high) ** 0.5
         place = {"xytext": (0, -16) if below else (8, -4), "ha": "center" if below else "left"}
-        ax.annotate(name, (intensity, speed), textcoords="offset points", color=colour, fontsize=10, **place)
+        ax.annotate(name, (intensity, speed), textcoords="offset points", color=INKS[colour], fontsize=10, **place)
     ax.set(xscale="log", yscale="log", xlabel="multiply-adds per byte", ylabel="10⁹ multiply-adds per second")
     ax.set_ylim(min(speed for _, speed in measured.values()) / 2, peak * 2)
     for axis in (ax.xaxis, ax.yaxis):

@@ -96,6 +96,7 @@ def settle(page, seconds: int = 20) -> None:
         """async () => {
           for (const image of document.images) image.loading = "eager";
           await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+          await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
         }"""
     )
     typeset(page, seconds)

@@ -86,6 +86,9 @@ SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_dat
 # The element of an explorable, as `course_lib.explorables` and `course_lib.quizzes` write it.
 EXPLORABLE = re.compile(r"<course-([a-z]+) ")
 
+# The first words of an exercise, which do not fit where the answers are.
+TO_DO = ("Replace each line `raise NotImplementedError(…)` by your code and run the cell below it: ",
+         "Here each answer is folded; try it in the exercise notebook first. There, in the cell below it, ")  # fmt: skip
 CELL = re.compile(r"`(\d\d_\w+)#([\w-]+)`")
 WORDS_PER_MINUTE = 200  # of a text that is thought about
 OFFLINE = "course-offline.zip"
@@ -129,7 +132,7 @@ def true_signature(app, what, name, obj, options, signature, return_annotation):
 def name_solutions(app, docname, source):
     """A solution is its exercise page word for word; only the site, which shows both, has to tell them apart."""
     if docname.startswith("solutions/"):
-        source[0] = source[0].replace('"# Exercises ', '"# Solutions ', 1)
+        source[0] = source[0].replace('"# Exercises ', '"# Solutions ', 1).replace(*TO_DO, 1)
 
 
 def fill_in(app, docname, source):
@@ -137,12 +140,12 @@ def fill_in(app, docname, source):
     if docname == "book/timings":
         source[0] = source[0].replace("```{timings}\n```", timings(Path(app.srcdir)))
     if docname == "book/claims":
-        source[0] = CELL.sub(r'<a class="reference internal" href="\1.html#cell-\2">\1, \2</a>', source[0])
+        source[0] = CELL.sub(r'<a class="reference internal" href="\1.html#cell-\2">\2</a>', source[0])
 
 
 def timings(root):
     """A table of the seconds that are stored in the notebooks."""
-    rows = ["| notebook | seconds | of processor time |", "|---|--:|--:|"]
+    rows = ["| notebook | seconds | processor seconds, all cores |", "|---|--:|--:|"]
     for path in sorted(path for folder in ("book", "exercises") for path in (root / folder).glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         title = "".join(notebook["cells"][0]["source"]).partition("\n")[0].lstrip("# ")

@@ -336,10 +336,10 @@ def test_directions_needed_counts_from_one(answers):
     one = normal(31, 3, 1, 4, 5) * torch.tensor([1.0, -2.0, 0.5, 3.0])[None, :, None, None]
     for share in (0.1, 0.5, 0.999):
         found = needed(answers, one, share)
-        assert found == 1, f"four multiples of one channel, share {share}: you need {found:g} directions"
+        assert found == 1, f"four multiples of one channel, share {share}: you count {found:g} directions"
     even = features(33, (2, 4, 4, 5), [1.0, 1.0, 1.0, 1.0])
     found = needed(answers, even, 0.99)
-    assert found == 4, f"four directions of equal energy, share 0.99: you need {found:g} directions"
+    assert found == 4, f"four directions of equal energy, share 0.99: you count {found:g} directions"
 
 
 @points(
@@ -358,15 +358,15 @@ def test_directions_needed_follows_the_energy(answers):
             for share, expected in (((held - 0.2) / total, place), ((held + 0.2) / total, place + 1)):
                 share = round(share, 4)
                 found = needed(answers, maps, share)
-                assert found == expected, f"{in_words(maps, energies, share)}: you need {found:g} directions"
+                assert found == expected, f"{in_words(maps, energies, share)}: you count {found:g} directions"
     shape, energies = next(iter(SPECTRA.items()))
     found = needed(answers, features(81, shape, energies))
-    assert found == 5, f"{in_words(features(81, shape, energies), energies, 0.99)} (not given): you need {found:g} directions"
+    assert found == 5, f"{in_words(features(81, shape, energies), energies, 0.99)} (not given): you count {found:g} directions"
     energies = [1.0, 1e-8]
     maps = features(86, (2, 3, 4, 4), energies).float()
     for share, expected in ((1 - 2e-8, 1), (1 - 1e-9, 2)):  # one number in single precision
         found, words = needed(answers, maps, share), in_words(maps, energies, share)
-        assert found == expected, f"{words}: you need {found:g} directions; with what precision do you compute?"
+        assert found == expected, f"{words}: you count {found:g} directions; with what precision do you compute?"
 
 
 @points(1, "directions_needed", hint="Energy is the sum of squares as they are. What does centring do to a constant channel?")
@@ -377,4 +377,4 @@ def test_directions_needed_subtracts_nothing(answers):
         for place in (1, 2):
             share = round((sum(energies[:place]) - 1.0) / sum(energies), 4)
             found = needed(answers, maps, share)
-            assert found == place, f"{in_words(maps, energies, share)}, the first a constant: you need {found:g} directions"
+            assert found == place, f"{in_words(maps, energies, share)}, the first a constant: you count {found:g} directions"

@@ -319,7 +319,7 @@ def test_merge_paths_computes_the_sum_of_the_paths(answers):
         assert same, f"{in_words(sizes)}: merge_paths changes the tensors of its paths"
 
 
-# -------------------------------------------------------------------------------------------------- 5. diagnose
+# -------------------------------------------------------------------------------------------------- 5. diagnose_groups
 
 WORDS = ("right", "swapped", "cannot tell", "neither")
 
@@ -339,17 +339,19 @@ DIAGNOSED = [(256, 32, 4), (512, 32, 8), (64, 16, 2), (40, 3, 7), (256, 4, 24), 
 
 
 def verdict(answers, weights: int, args: tuple[int, int, int]) -> str:
-    found = answers.diagnose(weights, *args)
+    found = answers.diagnose_groups(weights, *args)
     assert isinstance(found, str), f"one of {', '.join(map(repr, WORDS))} is expected; yours returned {kind(found)}"
     assert found in WORDS, f"one of {', '.join(map(repr, WORDS))} is expected; yours returned {found!r}"
     return found
 
 
 def case(weights: int, args: tuple[int, int, int]) -> str:
-    return f"diagnose{(weights, *args)}, {args[1]} paths of {args[2]} channels"
+    return f"diagnose_groups{(weights, *args)}, {args[1]} paths of {args[2]} channels"
 
 
-@points(1, "diagnose", hint="Count the weights of the three convolutions as they should be; exercise 1 counts the middle one.")
+@points(
+    1, "diagnose_groups", hint="Count the weights of the three convolutions as they should be. Exercise 1 has the middle one."
+)
 def test_diagnose_knows_a_right_block(answers):
     """A block with the right groups"""
     for args in DIAGNOSED:
@@ -358,7 +360,7 @@ def test_diagnose_knows_a_right_block(answers):
         assert found == "right", f"{case(weights, args)}: yours says {found!r} of a block that is as it is meant"
 
 
-@points(1, "diagnose", hint="With d groups of cardinality channels, how many channels does a filter of the 3×3 read?")
+@points(1, "diagnose_groups", hint="With d groups of cardinality channels, how many channels does a filter of the 3×3 read?")
 def test_diagnose_knows_a_swapped_block(answers):
     """A block with the number of groups taken for their width"""
     for args in DIAGNOSED:
@@ -367,7 +369,7 @@ def test_diagnose_knows_a_swapped_block(answers):
         assert found == "swapped", f"{case(weights, args)}: yours says {found!r} of a block with {args[2]} groups"
 
 
-@points(1, "diagnose", hint="For which blocks are the two numbers one? Ask for that before you ask for either.")
+@points(1, "diagnose_groups", hint="For which blocks are the two numbers one? Ask for that before you ask for either.")
 def test_diagnose_says_when_it_cannot_tell(answers):
     """A block whose count is the same either way"""
     for channels, size in ((256, 8), (64, 1), (30, 5)):
@@ -379,7 +381,7 @@ def test_diagnose_says_when_it_cannot_tell(answers):
 
 @points(
     1,
-    "diagnose",
+    "diagnose_groups",
     hint="Neither means that the number is none of the two, however near it is; a swapped block may have fewer weights, too.",
 )
 def test_diagnose_knows_another_block(answers):

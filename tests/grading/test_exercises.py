@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from course_lib.grading import Result, grade_source
+from course_lib.grading.run import exercises, tests_folder
 from course_lib.grading.verify import sections
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,12 @@ class Variant(NamedTuple):
     test: str  # that fails; "" for a right answer
     words: str
     code: str
+
+
+def test_an_exercise_has_a_name_of_its_own_among_all_chapters():
+    """A hand-in answers the chapters whose exercises it defines: a name of two would give its student a chapter to fail."""
+    names = [name for file in tests_folder().glob("test_*.py") for name in exercises(file)]
+    assert not [name for name, count in Counter(names).items() if count > 1]
 
 
 def variants(chapter: str) -> list[Variant]:

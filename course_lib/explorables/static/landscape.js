@@ -196,7 +196,7 @@
     const front = frontOf(shown, state.cost), { name, unit } = COSTS[state.cost];
     const says = (one) => `${percent(one.top1)} for ${round(one, state.cost)} ${unit}`;
     const counted = shown.filter(({ crops }) => crops === 1).length;
-    const about = `${front.length} of ${counted} networks are on the front for ${name}: no other is both cheaper and better. `;
+    const about = `${front.length} of the ${counted} networks measured with one crop are on the front for ${name}: no other is both cheaper and better. `;
     if (chosen.crops > 1) return `${about}${chosen.name} does not count: its error comes from ten crops, which give a lower one.`;
     if (front.includes(chosen)) return `${about}${chosen.name} is one of them, with ${says(chosen)}.`;
     const cheapest = front.find(({ top1 }) => top1 <= chosen.top1);

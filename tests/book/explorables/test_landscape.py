@@ -87,7 +87,8 @@ def test_points_stand_at_their_numbers_and_every_front_is_named_without_overlaps
                 assert above == (["alexnet"] if images == "ImageNet" else []), state
                 expected = front(entries, cost)
                 assert sorted(marked(one)) == sorted(expected), state
-                assert f"{len(expected)} of {len(entries) - len(hollow)} networks are on the front for {label}" in one.text()
+                about = f"{len(expected)} of the {len(entries) - len(hollow)} networks measured with one crop are on the front"
+                assert f"{about} for {label}" in one.text()
                 pictures = one.root.evaluate(TEXTS)
                 assert {*expected} <= {text.split(" ")[0] for text, _, kind in pictures[0]["parts"] if kind == "text"}, state
                 for picture in pictures:

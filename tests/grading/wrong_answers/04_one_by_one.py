@@ -335,7 +335,7 @@ def bottleneck_macs(in_channels, width, size, stride=1):
     return sum(layer.weight.numel() * layer(x)[0, 0].numel() for layer, x in layers.items())
 
 
-# %% directions_needed | test_directions_needed_counts_from_one | share 0.1: you need 0 directions
+# %% directions_needed | test_directions_needed_counts_from_one | share 0.1: you count 0 directions
 def directions_needed(features, share=0.99):
     vectors = features.double().transpose(0, 1).flatten(1)
     energies = torch.linalg.eigvalsh(vectors @ vectors.T).flip(0)
@@ -383,7 +383,7 @@ def directions_needed(features, share=0.99):
     return int((energies / energies.sum() > 1 - share).sum().clamp(min=1))  # each direction by itself
 
 
-# %% directions_needed | test_directions_needed_follows_the_energy | (not given): you need
+# %% directions_needed | test_directions_needed_follows_the_energy | (not given): you count
 def directions_needed(features, share=0.9):
     vectors = features.double().transpose(0, 1).flatten(1)
     energies = torch.linalg.eigvalsh(vectors @ vectors.T).flip(0)

@@ -483,43 +483,43 @@ def merge_paths(paths):
     return [[w1.flatten(0, 1), b1.flatten()], [w2.flatten(0, 1), b2.flatten()], [w3.transpose(0, 1).flatten(1, 2), b3.sum(0)]]
 
 
-# %% diagnose | test_diagnose_knows_a_right_block | of a block that is as it is meant
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_a_right_block | of a block that is as it is meant
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = 2 * channels * cardinality * d, cardinality * d
     right = weights == outside + 9 * inner * cardinality  # the two taken for each other
     swapped = weights == outside + 9 * inner * d
     return "cannot tell" if right and swapped else "right" if right else "swapped" if swapped else "neither"
 
 
-# %% diagnose | test_diagnose_knows_a_right_block | yours says 'neither'
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_a_right_block | yours says 'neither'
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = channels * cardinality * d, cardinality * d  # one of the 1×1 forgotten
     right, swapped = weights == outside + 9 * inner * d, weights == outside + 9 * inner * cardinality
     return "cannot tell" if right and swapped else "right" if right else "swapped" if swapped else "neither"
 
 
-# %% diagnose | test_diagnose_knows_a_right_block | one of 'right', 'swapped', 'cannot tell', 'neither' is expected
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_a_right_block | one of 'right', 'swapped', 'cannot tell', 'neither' is expected
+def diagnose_groups(weights, channels, cardinality, d):
     return weights == cardinality * (2 * channels * d + 9 * d * d)
 
 
-# %% diagnose | test_diagnose_knows_a_swapped_block | yours says 'neither'
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_a_swapped_block | yours says 'neither'
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = 2 * channels * cardinality * d, cardinality * d
     right, swapped = weights == outside + 9 * inner * d, weights == outside + 9 * inner * inner  # dense, not swapped
     return "cannot tell" if right and swapped else "right" if right else "swapped" if swapped else "neither"
 
 
-# %% diagnose | test_diagnose_knows_a_swapped_block | of a block with 7 groups
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_a_swapped_block | of a block with 7 groups
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = 2 * channels * cardinality * d, cardinality * d
     if weights == outside + 9 * inner * d:
         return "cannot tell" if cardinality == d else "right"
     return "swapped" if weights > outside + 9 * inner * d else "neither"  # a swapped block can have fewer, too
 
 
-# %% diagnose | test_diagnose_says_when_it_cannot_tell | yours says 'right', but both would have that many weights
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_says_when_it_cannot_tell | yours says 'right', but both would have that many weights
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = 2 * channels * cardinality * d, cardinality * d
     if weights == outside + 9 * inner * d:
         return "right"
@@ -528,15 +528,15 @@ def diagnose(weights, channels, cardinality, d):
     return "cannot tell" if cardinality == d and weights == outside else "neither"
 
 
-# %% diagnose | test_diagnose_says_when_it_cannot_tell | one of 'right', 'swapped', 'cannot tell', 'neither' is expected
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_says_when_it_cannot_tell | one of 'right', 'swapped', 'cannot tell', 'neither' is expected
+def diagnose_groups(weights, channels, cardinality, d):
     outside, inner = 2 * channels * cardinality * d, cardinality * d
     right, swapped = weights == outside + 9 * inner * d, weights == outside + 9 * inner * cardinality
     return "both" if right and swapped else "right" if right else "swapped" if swapped else "neither"
 
 
-# %% diagnose | test_diagnose_knows_another_block | but neither has that many weights
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_another_block | but neither has that many weights
+def diagnose_groups(weights, channels, cardinality, d):
     if cardinality == d:  # whatever the count
         return "cannot tell"
     outside, inner = 2 * channels * cardinality * d, cardinality * d
@@ -544,8 +544,8 @@ def diagnose(weights, channels, cardinality, d):
     return "right" if right else "swapped" if swapped else "neither"
 
 
-# %% diagnose | test_diagnose_knows_another_block | but neither has that many weights
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | test_diagnose_knows_another_block | but neither has that many weights
+def diagnose_groups(weights, channels, cardinality, d):
     inner = cardinality * d
     right, swapped = (2 * channels * inner + 9 * inner * n for n in (d, cardinality))
     if right == swapped == weights:
@@ -553,8 +553,8 @@ def diagnose(weights, channels, cardinality, d):
     return "right" if abs(weights - right) < abs(weights - swapped) else "swapped"  # the nearer of the two
 
 
-# %% diagnose | right
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | right
+def diagnose_groups(weights, channels, cardinality, d):
     def total(groups):
         inner = cardinality * d
         layers = nn.Conv2d(channels, inner, 1), nn.Conv2d(inner, inner, 3, groups=groups), nn.Conv2d(inner, channels, 1)
@@ -564,8 +564,8 @@ def diagnose(weights, channels, cardinality, d):
     return "cannot tell" if len(found) == 2 else "".join(found) or "neither"
 
 
-# %% diagnose | right
-def diagnose(weights, channels, cardinality, d):
+# %% diagnose_groups | right
+def diagnose_groups(weights, channels, cardinality, d):
     middle = weights - 2 * channels * cardinality * d
     read, rest = divmod(middle, 9 * cardinality * d)  # channels that each filter of the 3×3 reads
     if rest or read not in (cardinality, d):
