@@ -35,9 +35,7 @@ def test_every_listed_chapter_exists():
 def test_a_chapter_that_trains_takes_its_seeds_from_the_line_that_the_command_replaces(path):
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code = "\n".join(
-        cell.source for cell in cells if "needs-kernel" not in cell.metadata.get("tags", [])
-    )  # there a reader chooses
+    code = "\n".join(cell.source for cell in cells if "needs-kernel" not in cell.metadata.get("tags", []))  # there readers choose
     assert "fit_seeds(" not in code or claims.with_seeds(notebook, [7, 8, 9])
     derived = re.findall(r"\w+", " ".join(re.findall(r"^(.*?)=.*SEEDS", code, re.M))) + ["SEEDS"]
     for call in re.findall(r"fit_seeds\((?:[^()]|\([^()]*\))*\)", code):
