@@ -96,7 +96,6 @@ def settle(page, seconds: int = 20) -> None:
         """async () => {
           for (const image of document.images) image.loading = "eager";
           await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
-          await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
         }"""
     )
     typeset(page, seconds)
@@ -133,6 +132,7 @@ def main():
             for name in pages:
                 page.goto(address + name)
                 settle(page)
+                page.wait_for_timeout(400)  # the sidebar slides
                 picture = f"{name.removesuffix('.html').replace('/', '-')}-{width}-{scheme}.png"
                 page.screenshot(path=options.outdir / picture, full_page=True)
             page.close()

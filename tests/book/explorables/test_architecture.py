@@ -56,6 +56,7 @@ def check(name: str, lines: dict[str, dict[str, str]]) -> int:
     return checked
 
 
+@pytest.mark.slow  # what a part holds, and the stored data, are compared in every run
 def test_every_line_is_what_stage_costs_gives(live):
     one = live("architecture")
     for name, depth, least in (

@@ -61,6 +61,7 @@ def test_data_are_those_of_the_course():
         assert all(len(wrong) == SEEDS for wrong in net["wrong"].values())
 
 
+@pytest.mark.slow  # single gates and the channels that matter are compared in every run
 def test_scores_follow_gates_images_and_networks(live):
     one = live("excite")
     for reduction in REDUCTIONS[1:]:
