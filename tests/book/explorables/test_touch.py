@@ -22,6 +22,7 @@ def tap(page, control, place: float) -> None:
     page.touchscreen.tap(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_a_finger_operates_every_control(phone, tmp_path, name):
     head = '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>page</title>'
