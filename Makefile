@@ -30,8 +30,8 @@ test test-all: $(VENV)/.site $(VENV)/.tests _build/html/index.html
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ALL) tests/lib tests/grading tests/book
-	$(NBVAL) -n 2 --dist loadfile exercises solutions
 	$(NBVAL) $(ALL:--all=--nbval-all) book || [ $$? -eq 5 ]
+	$(NBVAL) -n 2 --dist loadfile exercises solutions
 
 pdf: $(VENV)/.site $(VENV)/.pdf _build/html/index.html ## the whole book as _build/course.pdf; needs a Chromium
 	$(BIN)/python tools/pdf.py
