@@ -144,6 +144,7 @@ ENTRIES = [
 ]  # fmt: skip
 
 CATALOGUE = {entry.name: entry for entry in ENTRIES}
+SHORT_NAMES = {name.replace("-", "").replace("_", ""): name for name in CATALOGUE}
 
 
 def names() -> list[str]:
@@ -152,15 +153,17 @@ def names() -> list[str]:
 
 
 def entry(name: str) -> Entry:
-    """What the catalogue says of a network.
+    """What the catalogue says of a network, by its name or by its name without dashes and "cifar": "resnet20".
 
     Raises:
         ValueError: if there is no network of that name.
     """
-    if name not in CATALOGUE:
-        near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
-        raise ValueError(f"no network is called {name!r}; " + (f"near it: {', '.join(near)}" if near else "see models.names()"))
-    return CATALOGUE[name]
+    short = name.lower().replace("-", "").replace("_", "")
+    for full in (name, SHORT_NAMES.get(short), SHORT_NAMES.get(f"cifar{short}")):
+        if full in CATALOGUE:
+            return CATALOGUE[full]
+    near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
+    raise ValueError(f"no network is called {name!r}; " + (f"near it: {', '.join(near)}" if near else "see models.names()"))
 
 
 def create(name: str, num_classes: int | None = None, in_channels: int = 3, **options) -> ConvNet:
