@@ -296,7 +296,8 @@ def measure_class(size: int) -> tuple[Measured, dict[str, int]]:
 
 
 def grade_command(*options: str) -> list[str]:
-    return [sys.executable, "-m", "course_lib.cli", "grade", "hand-ins", "--workers", str(WORKERS), "--seed", "0", *options]
+    command = [sys.executable, "-m", "course_lib.cli", "grade", "hand-ins", "--results", "results", "--seed", "0"]
+    return [*command, "--workers", str(WORKERS), *options]
 
 
 def rows_of(folder: Path) -> list[dict]:

@@ -42,7 +42,7 @@ def points(
     Args:
         n: points for passing, more than 0. A parametrised test gives them once per case.
         answer: name of the function or class the student writes; ``check(answer)`` runs the test.
-        hint: one question or sentence that ``hint(answer)`` shows when the test fails.
+        hint: one question or sentence that ``hint(answer)`` shows, with those of the other tests that failed.
         visibility: ``"visible"``; ``"after_due_date"`` or ``"hidden"``: the student sees the outcome but neither the message
             nor what the answer printed or raised (``"hidden"``: not even the title).
         needs: the test of the same file, or tests, that must have passed; otherwise this one is ``blocked``.

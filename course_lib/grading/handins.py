@@ -16,10 +16,11 @@ What lies directly in the folder (or in the one zip in it) belongs to a student 
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from course_lib.grading.archives import File, Refused, files_in, members
 from course_lib.grading.notebook import Notebook, NotebookError, Source, attempted, read_cells
@@ -60,6 +61,7 @@ class HandIn:
     problem: str = ""  # why it is not gradable, and what to hand in
     late: str = ""  # what the platform says
     exercises: tuple[str, ...] = ()  # what this hand-in, and no other of the student's, is graded on
+    elsewhere: tuple[str, ...] = ()  # if there are none: chapters not graded now whose exercises the student's files have
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,12 @@ class _Candidate:
         return exercise in self.done, self.owner.number, self.file.time, len(self.done), self.file.parts
 
 
-def find_hand_ins(folder: str | Path, exercises: Iterable[str], roster: str | Path | None = None) -> list[HandIn]:
+def find_hand_ins(
+    folder: str | Path,
+    exercises: Iterable[str],
+    roster: str | Path | None = None,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> list[HandIn]:
     """Read everything that a class handed in: one ``HandIn`` for each notebook that counts, in a fixed order.
 
     A notebook counts if it defines an exercise, whatever it is called. Where several notebooks of a student define the same
@@ -107,8 +114,9 @@ def find_hand_ins(folder: str | Path, exercises: Iterable[str], roster: str | Pa
 
     Args:
         folder: hand-ins in files, folders or zips; or one such file.
-        exercises: names of all exercises of the course.
+        exercises: names of all exercises that are to be graded.
         roster: a CSV file with columns like id, name, email. Everyone in it is in the result.
+        elsewhere: names of the course's other exercises, and the chapter of each.
     Raises:
         NotebookError: if there is no such folder.
         RosterError: if the roster cannot be used.
@@ -120,7 +128,7 @@ def find_hand_ins(folder: str | Path, exercises: Iterable[str], roster: str | Pa
     with ExitStack() as stack:
         files = _class_level(files_in(folder), known, stack)
         units = _units(files, known)
-        hand_ins = [hand_in for unit in units for hand_in in _hand_ins_or_fault(unit, exercises)]
+        hand_ins = [hand_in for unit in units for hand_in in _hand_ins_or_fault(unit, exercises, elsewhere)]
     places = {student.student: place for place, student in enumerate(known.students)}
     hand_ins.sort(key=lambda one: (places.get(one.student, len(places)), one.student.casefold(), one.student, one.path))
     return _flag_same(hand_ins, exercises)
@@ -281,22 +289,23 @@ def _yaml_text(value: str) -> str:
 # ------------------------------------------------------------------------------------------- what counts of a student
 
 
-def _hand_ins_or_fault(unit: _Unit, exercises: frozenset[str]) -> list[HandIn]:
+def _hand_ins_or_fault(unit: _Unit, exercises: frozenset[str], elsewhere: Mapping[str, str]) -> list[HandIn]:
     try:
-        return _hand_ins(unit, exercises)
+        return _hand_ins(unit, exercises, elsewhere)
     except Exception as error:  # no hand-in may stop the class, not even by a mistake in this file
         path = _path(unit.files[0][1]) if unit.files else ""
         fault = f"reading it failed, which is the grader's own fault ({type(error).__name__}); look at it by hand"
         return [HandIn(unit.student, _shown(unit.name, 100), path, flags=_flags(unit.flags), problem=fault)]
 
 
-def _hand_ins(unit: _Unit, exercises: frozenset[str]) -> list[HandIn]:
+def _hand_ins(unit: _Unit, exercises: frozenset[str], elsewhere: Mapping[str, str]) -> list[HandIn]:
     base = HandIn(unit.student, _shown(unit.name, 100), "")
     if not unit.files:
         return [replace(base, flags=_flags(unit.flags), problem="nothing was handed in")]
     problems: dict[File, str] = {}
     candidates: list[_Candidate] = []
     modules = []  # Python files without an answer
+    others: dict[File, list[str]] = {}  # chapters that are not graded now
     with ExitStack() as stack:
         room = MAX_UNPACKED
         files = sorted(_unpack(unit.files, problems, stack), key=_reading_order)
@@ -315,17 +324,23 @@ def _hand_ins(unit: _Unit, exercises: frozenset[str]) -> list[HandIn]:
             if answers:
                 done = {exercise for exercise in answers if attempted(source, exercise)}
                 candidates.append(_Candidate(owner, file, notebook, answers, done))
+            elif chapters := sorted({elsewhere[name] for name in source.answers if name in elsewhere}):
+                others[file] = chapters
             elif file.suffix == ".py":
                 modules.append(file)
             else:
                 problems[file] = "has none of the course's exercises in it. Hand in the exercise notebook with your answers"
     if not candidates:
+        for file, chapters in others.items():
+            what = f"has the exercises of {' and of '.join(chapters)}, not those that are graded here"
+            problems[file] = f"{what}. Hand in the notebook that was asked for"
         for file in modules:
             problems[file] = f"has none of the course's exercises in it. {DOWNLOAD}"
         said = [f"{_shown(file.name, 80)} {_shown(problem, 400)}" for file, problem in problems.items()]
         owner, file = unit.files[0]
         problem = "; ".join(said[:3]) or f"there is no notebook in it. {DOWNLOAD}"
-        return [replace(base, path=_path(file), flags=_flags(unit.flags), problem=problem, late=owner.late)]
+        known = tuple(sorted(set().union(*others.values())))
+        return [replace(base, path=_path(file), flags=_flags(unit.flags), problem=problem, late=owner.late, elsewhere=known)]
     for file in modules:
         unit.flags[f"{file.name} lies beside the notebook and is not read"] = None
     for file, problem in list(problems.items())[:5]:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.grading import kernel, wire
-from course_lib.grading.results import NotAttempted, Raised, safe_text, type_name
+from course_lib.grading.results import NOTHING, NotAttempted, Raised, safe_text, type_name
 
 NO_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory", "std::bad_alloc")
 NOTES = {  # what an honest student runs into while graded, by a word of the error
@@ -134,7 +134,8 @@ class Room:
             wanted = {"input": x.requires_grad_(x.is_floating_point()), **parameters}
             output = function(x)
             if not issubclass(type(output), Tensor):
-                raise Raised(f"{label} returned {type_name(output)}, expected one tensor")
+                came = NOTHING if output is None else type_name(output)
+                raise Raised(f"{label} returned {came}, expected one tensor")
             if upstream is not None and upstream.shape != output.shape:
                 raise Raised(f"{label} returned a tensor of shape {tuple(output.shape)}, expected {tuple(upstream.shape)}")
             loss = (output if upstream is None else output * upstream).sum()

@@ -14,6 +14,7 @@ import symtable
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -256,6 +257,13 @@ def flags(source: Source, exercise: str, forbidden: Iterable[str] = ()) -> list[
     if any(exercise in _written(text) for text in skipped):
         found.append(f"{exercise} is defined in a cell whose %% line keeps it from running")
     return found + _order_flags(closure) + _name_flags(closure) + _forbidden_flags(closure, set(forbidden))
+
+
+def nearest(exercise: str, names: Iterable[str]) -> str:
+    """The name that was probably meant to be the exercise's; "" if there is none. Case and underscores hardly count."""
+    plain = {name.casefold().replace("_", ""): name for name in sorted(names)}
+    found = get_close_matches(exercise.casefold().replace("_", ""), plain, n=1, cutoff=0.8)
+    return plain[found[0]] if found else ""
 
 
 def forbidden_names(test_text: str) -> dict[str, tuple[str, ...]]:

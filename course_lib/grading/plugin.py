@@ -5,7 +5,10 @@ no test carries our mark ``points``.
 """
 
 import os
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -24,7 +27,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("course")
     group.addoption("--submission", metavar="FILE", help="grade this notebook (default: those in exercises/)")
     group.addoption("--submissions", metavar="FOLDER", help="grade a class: hand-ins in files, folders or zips, jailed")
-    group.addoption("--results", metavar="FOLDER", default="results", help="of the class (default: results)")
+    group.addoption("--results", metavar="FOLDER", help="of the class (default: results/CHAPTER)")
     group.addoption("--roster", metavar="FILE", help="a CSV file with columns like id and name: everyone in it gets a line")
     group.addoption("--gradescope", metavar="FILE", help="also write the one student's results.json for Gradescope")
     group.addoption("--grading-workers", metavar="N", type=int, default=os.cpu_count(), help="of a class (default: all cores)")
@@ -62,10 +65,19 @@ class Grader:
         exercise: run only the tests of this exercise.
         submission: the file they come from; tests of chapters that it does not answer are left out.
         seed: what the tests draw depends on it.
+        printed: takes what the answers print.
     """
 
-    def __init__(self, sources: list | None, exercise: str | None = None, submission: str | None = None, seed: int = 0):
+    def __init__(
+        self,
+        sources: list | None,
+        exercise: str | None = None,
+        submission: str | None = None,
+        seed: int = 0,
+        printed: TextIO | None = None,
+    ):
         self.sources, self.exercise, self.submission, self.seed = sources, exercise, submission, seed
+        self.printed = printed
         self.results: dict[str, Result] = {}  # by node id
         self.problem = ""  # why the tests could not be collected
 
@@ -79,7 +91,7 @@ class Grader:
 
         if not mark_of(request.node):
             raise pytest.UsageError(f"{request.node.name} uses answers: mark it with @points(n, name)")
-        with fixed_start(self.seed):
+        with fixed_start(self.seed), redirect_stdout(self.printed or sys.stdout):
             yield Answers(self._source(request.path))
 
     @pytest.hookimpl(trylast=True)
@@ -96,7 +108,6 @@ class Grader:
                 raise pytest.UsageError(f"{self.submission} has no answers in it: it defines none of {expected}")
         if left_out:
             items[:] = [item for item in items if item not in left_out]
-            config.hook.pytest_deselected(items=left_out)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):

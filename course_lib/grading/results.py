@@ -92,6 +92,9 @@ class Stopped(pytest.fail.Exception):
         self.outcome, self.instructor = outcome, instructor
 
 
+NOTHING = "nothing (None; did you forget `return`?)"  # what came back, in words
+
+
 def type_name(value) -> str:
     """What to call an object that nobody may ``repr``."""
     try:

@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
+from typing import TextIO
 from unittest.mock import patch
 
 import pytest
@@ -23,7 +25,8 @@ ARGUMENTS = ["-q", "--capture=no", "--tb=no", "--import-mode=importlib", "--noco
 BLOCKED = ("cacheprovider", "faulthandler", "logging", "threadexception", "unraisableexception", "warnings")
 ARGUMENTS += [f"-pno:{name}" for name in BLOCKED]
 # Python's own tracebacks: for pytest's the test file would be parsed at each wrong answer.
-CLASS_ARGUMENTS = ["-q", "--tb=native", "--no-header", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
+# Twice quiet: its own last line counts tests in words of its own.
+CLASS_ARGUMENTS = ["-qq", "--tb=native", "--no-header", "--import-mode=importlib", "--noconftest", f"-c={os.devnull}"]
 CLASS_ARGUMENTS += [*(f"-pno:{name}" for name in BLOCKED), "-oconsole_output_style=classic"]
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
 
@@ -64,15 +67,38 @@ def test_files(names: set[str]) -> list[Path]:
     return sorted((path for path in shared if shared[path]), key=lambda path: -shared[path])
 
 
-def run_tests(test_file: Path, answer: Source | dict, exercise: str | None = None, seed: int = 0) -> dict[str, Result]:
+def named(chapters: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """The chapters that are wanted, each by its number (4 or 04), its name or the beginning of its name.
+
+    Raises:
+        ValueError: if one is wanted that is not there; the message lists those that are.
+    """
+    chapters, chosen = sorted(chapters), []
+    for name in wanted:
+        number = int(name) if name.isdecimal() and name.isascii() else None
+        digits = {chapter: chapter.partition("_")[0] for chapter in chapters}
+        found = [
+            chapter
+            for chapter in chapters
+            if (chapter.startswith(name) if number is None else digits[chapter].isdecimal() and int(digits[chapter]) == number)
+        ]
+        if not found or not name:
+            raise ValueError(f"there is no chapter {name!r} among {', '.join(chapters)}")
+        chosen += found
+    return [chapter for chapter in chapters if chapter in chosen]
+
+
+def run_tests(
+    test_file: Path, answer: Source | dict, exercise: str | None = None, seed: int = 0, printed: TextIO | None = None
+) -> dict[str, Result]:
     """Run a graded test file (or one exercise of it) on an answer; what it draws depends on the seed.
 
-    Whatever goes wrong is in the results.
+    Whatever goes wrong is in the results; what the answer prints goes to ``printed``.
     """
     from course_lib.grading.plugin import Grader
 
     test_file = Path(test_file).resolve()
-    grader = Grader([answer], exercise, seed=seed)
+    grader = Grader([answer], exercise, seed=seed, printed=printed)
     arguments = [*ARGUMENTS, f"--rootdir={test_file.parent}", str(test_file)]
     screen = StringIO()
     with patch.dict(os.environ, ENVIRONMENT), redirect_stdout(screen), redirect_stderr(screen), _fresh(test_file.stem):
@@ -128,9 +154,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", help="hand-ins: notebooks, folders or zips, as learning platforms export them"
     )
-    parser.add_argument("--chapter", nargs="+", metavar="CHAPTER", help="06_squeeze_excitation, or its beginning (default: all)")
+    words = "number or name, 6 or 06_squeeze_excitation (default: all)"
+    parser.add_argument("--chapter", nargs="+", default=[], metavar="CHAPTER", help=words)
     parser.add_argument("--tests", type=Path, metavar="FOLDER", help="graded tests (default: the course's)")
-    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the results are kept (default: results)")
+    parser.add_argument("--results", metavar="FOLDER", help="where the results are kept (default: results/CHAPTER)")
     parser.add_argument("--roster", metavar="FILE", help="a CSV file with columns like id and name: everyone in it gets a line")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes that grade (default: all cores)"
@@ -147,15 +174,15 @@ def grade_class(options: argparse.Namespace) -> int:
     """Grade a folder of hand-ins; returns 0 if every test of every readable hand-in has a verdict.
 
     Raises:
-        ValueError: if there are no such graded tests.
+        ValueError: if there are no graded tests, or none of such a chapter.
     """
     folder = (options.tests or tests_folder()).resolve()
-    wanted = tuple(f"test_{chapter}" for chapter in options.chapter or [""])
-    files = [str(file) for file in sorted(folder.glob("test_*.py")) if file.name.startswith(wanted)]
-    if not files:
-        raise ValueError(f"{folder} has no graded tests of chapter {' or '.join(options.chapter or ['any'])}")
+    chapters = [file.stem.removeprefix("test_") for file in folder.glob("test_*.py")]
+    if not chapters:
+        raise ValueError(f"{folder} has no graded tests, test_*.py")
+    files = [str(folder / f"test_{chapter}.py") for chapter in (named(chapters, options.chapter) or sorted(chapters))]
     arguments = [*CLASS_ARGUMENTS, f"--rootdir={folder}", "-p", "course_lib.grading.plugin", *files]
-    arguments += ["--results", options.results]
+    arguments += ["--results", options.results] if options.results else []
     arguments += ["--roster", options.roster] if options.roster else []
     arguments += ["--grading-seed", str(options.seed)] if options.seed is not None else []
     arguments += ["--gradescope", options.gradescope] if options.gradescope else []

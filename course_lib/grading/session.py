@@ -13,6 +13,7 @@ import platform
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -30,7 +31,7 @@ from course_lib.grading.door import Answers
 from course_lib.grading.handins import HandIn, find_hand_ins
 from course_lib.grading.inside import fixed_start
 from course_lib.grading.jailed import Jailed
-from course_lib.grading.notebook import NotebookError, Source, closure_hash, flags, forbidden_names
+from course_lib.grading.notebook import NotebookError, Source, attempted, closure_hash, flags, forbidden_names, nearest
 from course_lib.grading.plugin import Grader, mark_of
 from course_lib.grading.processes import Zygote
 from course_lib.grading.results import Result, Stopped
@@ -65,10 +66,12 @@ class ClassGrader(Grader):
         if getattr(options, "numprocesses", None) or hasattr(config, "workerinput"):
             raise pytest.UsageError("a class is graded by --grading-workers, not by -n")
         self.accept, self.gradescope, self.begun = options.accept_changes, options.gradescope, time.monotonic()
+        self.roster = options.roster
+        self.accept |= bool(self.gradescope)  # one student's own marks, and Gradescope takes what there is
         self.workers = options.grading_workers if workers.available() and not options.trust_submissions else 1
-        self.store = Store(Path(options.results))
-        self.waiting, self.written = [], 0.0
         files = test_files(config)
+        self.store = Store(options.results or Path("results", selection(files)))
+        self.waiting, self.written = [], 0.0
         self.plan, self.rows = prepare(options, files, self.store, level)
         self.progress = Progress(self.plan, files)
         self.zygote = zygote
@@ -92,10 +95,7 @@ class ClassGrader(Grader):
     def pytest_collection_modifyitems(self, config, items):
         """Hand-in by hand-in, each in the order of its tests; what is graded already is left out."""
         wanted = [item for item in items if number_of(item) is not None and self.place(item) not in self.outcomes]
-        wanted.sort(key=number_of)
-        left_out = set(items) - set(wanted)
-        items[:] = wanted
-        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = sorted(wanted, key=number_of)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
@@ -241,20 +241,27 @@ class ClassGrader(Grader):
         except GradesError as error:
             write(f"{error}\nthe results are kept; run the same command again")
             return
-        marks = self.store.marks(wanted)
-        reports.write_all(marks, self.store.folder)
+        marks, held = self.store.marks(wanted), bool(changed) and not self.accept
+        reports.write_all(marks, self.store.waiting if held else self.store.folder)
         if self.gradescope and marks:
             replace_file(Path(self.gradescope), json.dumps(reports.gradescope_results(marks[0])).encode())
         terminalreporter.section(f"{len(marks)} students in {time.monotonic() - self.begun:.0f} s")
-        write(reports.table(marks))
-        if without := sum(mark.total is None for mark in marks):
-            write(f"\n{without} without a mark yet: {self.store.folder / 'overview.html'} says why")
+        if held:
+            write("Marks that you have given would change:")
+        else:
+            write("\n".join(filter(None, (reports.table(marks), reports.key(marks)))))
+            if without := sum(mark.final is None for mark in marks):
+                write(f"\n{without} without a mark yet: {self.store.folder / 'overview.html'} says why")
+            write("\nchanged:" if changed else "")
         if changed:
-            write(f"\n{'changed' if self.accept else 'would change'}:")
-            write("\n".join(f"  {change}" for change in changed))
-            if not self.accept:
-                write("grades.csv is as it was and grades.new.csv has the new marks; --accept-changes replaces them")
-        write(f"\nfeedback, overview and grades: {self.store.folder}; jail: {self.plan.level}; seed: {self.plan.seed}")
+            write("\n".join(f"  {change}" for change in changed) + "\n")
+        if held:
+            write(f"Nothing is replaced: marks, feedback, overview and platforms' files in {self.store.folder} are as they were.")
+            write(f"As they would be, they are in {self.store.waiting}; --accept-changes puts them in place.\n")
+        elif not (self.roster or all(map(reports.from_canvas, marks))):
+            write("canvas.csv has names of files, which Canvas does not know; --roster FILE gives it the login IDs of students")
+        write(f"tests graded now: {sum(bool(row['test']) for row in self.rows)}, in earlier runs: {len(self.plan.graded)}")
+        write(f"feedback, overview and grades: {self.store.folder}; jail: {self.plan.level}; seed: {self.plan.seed}")
         if self.plan.level == "none":
             write(UNJAILED)
 
@@ -295,11 +302,15 @@ def prepare(options, files: list[Path], store: Store, level: str) -> tuple[Plan,
             "--trust-submissions: they then run with your own rights"
         )
     by_file = {file: run.exercises(file) for file in files}
+    wanted = set().union(*by_file.values())
+    elsewhere = {name: chapter_of(file.name) for file in every(files) for name in run.exercises(file) - wanted}
     try:
-        found = find_hand_ins(options.submissions, set().union(*by_file.values()), options.roster)
+        found = find_hand_ins(options.submissions, wanted, options.roster, elsewhere)
     except (NotebookError, RosterError) as error:
         raise pytest.UsageError(str(error)) from None
     known = {key(row): row for row in store.rows()}
+    if not options.gradescope:  # a class of one: the student must read the reason
+        require_fit(options.submissions, found, by_file, store, {row["chapter"] for row in known.values() if row["test"]})
     seed = options.grading_seed
     if seed is None:
         seed = next((row["seed"] for row in known.values() if type(row.get("seed")) is int), secrets.randbelow(1 << 31))
@@ -310,6 +321,29 @@ def prepare(options, files: list[Path], store: Store, level: str) -> tuple[Plan,
     troubles = [trouble(one, plan) for one in found if not one.exercises]
     store.append([row for row in troubles if known.get(key(row), {}).get("message") != row["message"]])
     return plan, troubles
+
+
+def require_fit(folder: str, found: list[HandIn], by_file: dict[Path, set[str]], store: Store, earlier: set[str]) -> None:
+    """Stop before anything is written if the hand-ins are not of the chapters that are graded, or that the results are of.
+
+    Raises:
+        pytest.UsageError: what the hand-ins are of, and what to do.
+    """
+    own = {chapter_of(file.name) for file, names in by_file.items() if any(names & set(one.exercises) for one in found)}
+    others = Counter(chapter for one in found for chapter in one.elsewhere).most_common()
+    if others and not own:
+        asked = ", ".join(chapter_of(file.name) for file in by_file)
+        what = ", ".join(f"{chapter} ({count} student{'s' * (count > 1)})" for chapter, count in others)
+        numbers = " ".join(sorted(chapter.partition("_")[0] for chapter, _ in others))
+        raise pytest.UsageError(
+            f"no hand-in in {folder} has an exercise of {asked}; they have those of {what}. "
+            f"Nothing is graded and nothing written: pass --chapter {numbers}, or the folder with hand-ins of {asked}"
+        )
+    if own and (strange := sorted(earlier - own)):
+        raise pytest.UsageError(
+            f"{store.folder} holds results of {', '.join(strange)}, of which {folder} has no hand-in that is graded now. "
+            "Nothing is graded and nothing written: name the chapters with --chapter, or another folder with --results"
+        )
 
 
 def with_whole_chapters(hand_in: HandIn, all_of_them: list[HandIn], chapters: Iterable[set[str]]) -> HandIn:
@@ -371,6 +405,17 @@ def test_files(config) -> list[Path]:
     return [file for file in files if run.graded_tests(file)]
 
 
+def every(files: list[Path]) -> list[Path]:
+    """All graded test files beside these."""
+    return [file for folder in {file.parent for file in files} for file in folder.glob("test_*.py") if run.exercises(file)]
+
+
+def selection(files: list[Path]) -> str:
+    """The name of a folder for the results of these chapters, another one for each choice of chapters."""
+    chapters = sorted(chapter_of(file.name) for file in files)
+    return "all" if len(chapters) > 1 and len(chapters) == len(every(files)) else "+".join(chapters)
+
+
 def tag(number: int) -> str:
     """How a hand-in appears in the name of an item: nothing that a student wrote."""
     return f"hand-in-{number}"
@@ -403,7 +448,10 @@ def answer_hash(hand_in: HandIn, exercise: str) -> str:
 
 @lru_cache(maxsize=16)
 def flags_of(hand_in: HandIn, exercise: str, forbidden: tuple[str, ...]) -> list[str]:
-    return [*hand_in.flags, *flags(source_of(hand_in), exercise, forbidden)]
+    source = source_of(hand_in)
+    near = "" if attempted(source, exercise) else nearest(exercise, source.names - set(hand_in.exercises))
+    misspelt = [f"{exercise} is not attempted, but {near} is defined"] if near else []
+    return [*hand_in.flags, *misspelt, *flags(source, exercise, forbidden)]
 
 
 def chapter_of(file: str) -> str:

@@ -1,4 +1,4 @@
-"""What a class got: every graded test as a line of ``results/results.jsonl``, the marks in ``results/grades.csv``.
+"""What a class got: in one folder, every graded test as a line of ``results.jsonl``, and the marks in ``grades.csv``.
 
 ``results.jsonl`` only ever grows. Each line is one graded test on one hand-in, a JSON object that names at least
 ``student``, ``chapter``, ``exercise``, ``test``, ``points`` and ``outcome`` (see :class:`course_lib.grading.results.Result`);
@@ -10,17 +10,18 @@ import csv
 import json
 import math
 import os
+import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 from course_lib.grading.results import NO_MARK, OUTCOMES
-from course_lib.grading.words import cell, from_cell, identifier, line, number
+from course_lib.grading.words import cell, file_name, from_cell, identifier, line, number
 
 Key = tuple[str, str, str, str]
 GIVEN = ("manual", "comment")
-FIXED = {"student", "name", "total", "out of", *GIVEN, "final", "flags", "not gradable", "late"}
+FIXED = {"student", "name", "total", "out of", *GIVEN, "final", "flags", "not gradable", "late", "feedback"}
 
 
 class GradesError(ValueError):
@@ -57,19 +58,29 @@ class Mark:
     def out_of(self) -> float:
         return math.fsum(self.possible.values())
 
+    @property
+    def page(self) -> str:
+        """The student's page of feedback, in the folder of results; none for who handed in nothing."""
+        return f"feedback/{file_name(self.student)}.html" if any(row["hand_in"] for row in self.rows) else ""
+
 
 @dataclass(frozen=True)
 class Change:
-    """A mark that would become another one; ``what`` is an exercise or ``"total"``."""
+    """A mark that would become another one; ``what`` is an exercise, ``"total"``, or what a manual mark is out of."""
 
     student: str
     name: str
     what: str
     before: float
     after: float | None
+    gone: bool = False  # the student is not among these hand-ins
 
     def __str__(self) -> str:
-        after = "no mark" if self.after is None else f"{number(self.after)} ({self.after - self.before:+.4g})"
+        after = (
+            "no mark" + ", not among these hand-ins" * self.gone
+            if self.after is None
+            else f"{number(self.after)} ({self.after - self.before:+.4g})"
+        )
         return f"{line(self.name, 60)} ({line(self.student, 60)}), {self.what}: {number(self.before)} → {after}"
 
 
@@ -78,10 +89,14 @@ class Store:
 
     Args:
         folder: made when the first result is written.
+
+    Attributes:
+        waiting: its subfolder for what would replace marks and is not accepted yet.
     """
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
+        self.waiting = self.folder / "new"
         self.damaged: list[int] = []  # numbers of the lines that the last reading could not use
 
     def append(self, rows: Iterable[dict]) -> None:
@@ -167,8 +182,8 @@ class Store:
     def write_grades(self, accept: bool = False, wanted: Collection[Key] | None = None) -> list[Change]:
         """Bring ``grades.csv`` up to date, manual marks and comments as they are there.
 
-        Marks that were in the file and would change: then it stays as it is, ``grades.new.csv`` shows the new ones, and they
-        are returned. New students, and marks where there was none, change nobody's mark.
+        Marks that were in the file and would change: then it stays as it is, the table in the folder ``waiting`` shows the new
+        ones, and they are returned. New students, and marks where there was none, change nobody's mark.
 
         Args:
             accept: replace marks; what changed is still returned.
@@ -179,13 +194,10 @@ class Store:
         old = self.read_grades()
         new = marks(self.rows(wanted), old)
         changed = changes(old, new)
-        waiting = self.folder / "grades.new.csv"
         text = grades_csv(new, old).encode("utf-8-sig")  # with its mark, or spreadsheet programs garble accents
-        if changed and not accept:
-            replace_file(waiting, text, lasting=True)
-        else:
-            replace_file(self.folder / "grades.csv", text, lasting=True)
-            waiting.unlink(missing_ok=True)
+        if self.waiting.exists():
+            shutil.rmtree(self.waiting)
+        replace_file((self.waiting if changed and not accept else self.folder) / "grades.csv", text, lasting=True)
         return changed
 
 
@@ -281,7 +293,10 @@ def marks(rows: Iterable[dict], given: dict[str, dict[str, str]] | None = None) 
 
 
 def changes(old: dict[str, dict[str, str]], new: Iterable[Mark]) -> list[Change]:
-    """Who would get other marks than ``grades.csv`` says: totals first, then exercises; a mark that goes away is one too."""
+    """Who would get other marks than ``grades.csv`` says: totals first, then exercises; a mark that goes away is one too.
+
+    So is a manual mark whose total is out of another number of points than when it was given.
+    """
     found, by_line = [], {id(_given(old, mark.student, mark.name)): mark for mark in new}
     for student, row in old.items():
         mark = by_line.get(id(row))
@@ -289,7 +304,10 @@ def changes(old: dict[str, dict[str, str]], new: Iterable[Mark]) -> list[Change]
         for what, after in now.items():
             before = _points(row.get(what, ""))
             if before is not None and (after is None or abs(after - before) > 5e-4):
-                found.append(Change(student, mark.name if mark else row.get("name", ""), what, before, after))
+                found.append(Change(student, mark.name if mark else row.get("name", ""), what, before, after, gone=not mark))
+        out_of = _points(row.get("out of", ""))
+        if mark and row.get("manual") and out_of is not None and abs(mark.out_of - out_of) > 5e-4:
+            found.append(Change(student, mark.name, f"out of, with {row['manual']} given by hand", out_of, mark.out_of))
     return sorted(found, key=lambda change: change.what != "total")
 
 
@@ -297,10 +315,11 @@ def grades_csv(new: list[Mark], old: dict[str, dict[str, str]]) -> str:
     """The text of ``grades.csv``. Who is only in the old one stays if there is a manual mark or a comment."""
     exercises = list(new[0].exercises) if new else []
     header = ["student", "name", *exercises, "total", "out of", "manual", "final", "comment", "flags", "not gradable", "late"]
+    header.append("feedback")
     table = [header]
     for mark in new:
         points = (*mark.exercises.values(), mark.total, mark.out_of, mark.manual, mark.final)
-        words = (mark.comment, "; ".join(mark.flags), "; ".join(mark.problems), mark.late)
+        words = (mark.comment, "; ".join(mark.flags), "; ".join(mark.problems), mark.late, mark.page)
         numbers = ["" if value is None else number(value) for value in points]
         table.append([cell(identifier(mark.student)), cell(mark.name), *numbers, *map(cell, words)])
     known = {id(_given(old, mark.student, mark.name)) for mark in new}

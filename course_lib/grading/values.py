@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from course_lib.grading.door import Handle
 from course_lib.grading.inside import session_seed
-from course_lib.grading.results import Raised
+from course_lib.grading.results import NOTHING, Raised
 
 # --------------------------------------------------------------------------------------------------------- random inputs
 
@@ -59,9 +59,9 @@ def random_state(module: nn.Module, number: int) -> dict[str, Tensor]:
 
 
 def kind(value: object) -> str:
-    """What a student returned, in words."""
+    """What a student's code returned, in words."""
     if value is None:
-        return "nothing (None)"
+        return NOTHING
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, tuple | list):
@@ -88,7 +88,7 @@ def number_list(value: object, what: str) -> list[float]:
     found = [one.item() if isinstance(one, Tensor) and one.numel() == 1 else one for one in value]
     for one in found:
         if not isinstance(one, int | float):
-            raise AssertionError(f"{what} is expected; among yours is {kind(one)}")
+            raise AssertionError(f"{what} is expected; among yours is {'None' if one is None else kind(one)}")
     return found
 
 
@@ -98,6 +98,9 @@ def numbers(value: object, names: Sequence[str]) -> list[float]:
     if not isinstance(value, tuple | list) or len(value) != len(names):
         count = {2: "two", 3: "three"}.get(len(names), len(names))
         raise AssertionError(f"{count} numbers, ({', '.join(names)}), are expected; yours returned {kind(value)}")
+    for one, name in zip(value, names, strict=True):
+        if one is None:
+            raise AssertionError(f"{name} is expected to be a number; yours is None")
     return [number(one, name) for one, name in zip(value, names, strict=True)]
 
 
@@ -144,9 +147,12 @@ def times(found: float, expected: float) -> str:
     if found <= 0:
         return f"{found:,}, which is not above 0"
     try:
-        return f"{found / expected:.4g} times the right number"
+        ratio = found / expected
     except OverflowError:  # an integer of hundreds of digits
         return "far more than the right number"
+    factor = expected / found
+    small = f" ({format(factor, ',.0f' if factor > 100 else '.3g')} times too small)" if factor >= 2 else ""
+    return f"{ratio:.4g} times the right number{small}"
 
 
 def difference(found: Tensor, expected: Tensor) -> float:

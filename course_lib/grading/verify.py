@@ -32,7 +32,7 @@ import course_lib
 from course_lib.grading import values
 from course_lib.grading.mutants import Mutant, mutants
 from course_lib.grading.notebook import Source, read_notebook
-from course_lib.grading.run import graded_tests, run_tests
+from course_lib.grading.run import graded_tests, named, run_tests
 
 CPU_SECONDS = 20  # for the tests of one answer; the slowest solution needs 1
 WALL_SECONDS = 120  # for what sleeps
@@ -326,7 +326,8 @@ class Notes:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``course exercises verify``."""
-    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="06_squeeze_excitation, or its beginning (all chapters)")
+    words = "number or name, 6 or 06_squeeze_excitation (all chapters)"
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=words)
     words = "how often a verdict must be the same, with other random inputs (%(default)s)"
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help=words)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at a time (%(default)s)")
@@ -346,10 +347,7 @@ def main(options: argparse.Namespace) -> int:
     found = [path.stem for path in sorted((root / "solutions").glob("*.ipynb"))]
     if not found:
         raise ValueError(f"{root} has no notebooks in solutions/: go to the folder of the course")
-    unknown = [name for name in options.chapters if not any(chapter.startswith(name) for chapter in found)]
-    if unknown:
-        raise ValueError(f"there is no chapter {unknown[0]!r} among {', '.join(found)}")
-    chosen = [name for name in found if not options.chapters or name.startswith(tuple(options.chapters))]
+    chosen = named(found, options.chapters) or found
     table, notes = equivalents(root / "tests" / "grading" / "equivalent_mutants.txt"), Notes(options.notes)
     print(f"{'exercise':<32} {'tests':>5} {'wrong':>5} {'mutants':>7} {'caught':>6} {'same':>4} {'share':>6}")
     wrong = 0

@@ -159,7 +159,7 @@ def test_conv_cost_counts_strided_positions(answers):
     for (in_channels, out_channels, kernel), size, stride in zip(layers(15), [8, 7, 9, 11, 10], [2, 2, 3, 2, 3], strict=True):
         layer = (in_channels, out_channels, kernel)
         found, expected = counted(answers, *layer, size, stride=stride), true_cost(*layer, size, stride)
-        assert found[0] == expected[0], f"nn.Conv2d{layer} has {times(found[0], expected[0])} of parameters at stride {stride}"
+        assert found[0] == expected[0], f"parameters of nn.Conv2d{layer} at stride {stride}: {times(found[0], expected[0])}"
         assert found[1] == expected[1], (
             f"multiply-adds of nn.Conv2d{layer} at {size}×{size} with stride {stride}: you count {found[1]:,}, "
             f"{times(found[1], expected[1])}; at how many positions does the kernel stand?"

@@ -89,16 +89,38 @@ def test_an_unknown_name_lists_the_known_ones(cell):
             cell(f'{use}("dubble")')
 
 
-def test_a_hint_follows_the_first_failure_of_the_last_check(cell):
+def test_hints_follow_the_failures_of_the_last_check(cell, test_file):
     assert cell('hint("double")') == 'Run check("double") first.\n'
     cell('check("double")')
     assert cell('hint("double")') == "double is not attempted: write it, then check it.\n"
-    cell('def double(x): return 2 * x + 1\ncheck("double")')
+    cell('def double(x): return 3 * x\ncheck("double")')
     assert cell('hint("double")') == "a tensor is doubled: What is x + x?\n"
     cell('def double(x): return 2 * x if isinstance(x, torch.Tensor) else 1\nimport torch\ncheck("double")')
     assert cell('hint("double")') == "zero stays zero: What is twice nothing?\n"
+    cell('def double(x): return 2 * x + 1\ncheck("double")')
+    assert cell('hint("double")') == "a tensor is doubled: What is x + x?\nzero stays zero: What is twice nothing?\n"
+    test_file.write_text(test_file.read_text().replace("What is twice nothing?", "What is x + x?"))
+    cell('check("double")')
+    assert cell('hint("double")') == "a tensor is doubled: What is x + x?\n"
     cell('def double(x): return 2 * x\ncheck("double")')
     assert cell('hint("double")') == "Nothing fails in double.\n"
+    cell('def Scale(n): return lambda x: x\ncheck("Scale")')
+    assert cell('hint("Scale")') == "There is no hint for what fails here.\n"
+
+
+def test_a_slip_in_the_name_is_noticed(cell):
+    slip = "This notebook defines Doubel: is it meant to be double?\n"
+    assert cell('def Doubel(x): return 2 * x\ncheck("double")').endswith(f"zero stays zero\n{slip}")
+    assert cell('def double(x): raise NotImplementedError\ncheck("double")').endswith(slip)
+    assert slip not in cell('def double(x): return 3 * x\ncheck("double")')
+    assert "is it meant" not in cell('del Doubel, double\nScalee = 3\ndef trouble(x): pass\ncheck("double")')
+
+
+def test_what_an_answer_prints_is_said_to_be_hidden(cell):
+    notice = "What your code prints is hidden during a check. To see it, call double in a cell of its own.\n"
+    shown = cell('def double(x):\n    print("secret", x)\n    return 2 * x\ncheck("double")')
+    assert shown.endswith(f"zero stays zero\n{notice}") and "secret" not in shown
+    assert notice not in cell('def double(x): return 2 * x\ncheck("double")')
 
 
 def test_done_adds_up_the_notebook(cell):

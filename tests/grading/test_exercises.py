@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from course_lib.grading import Result, grade_source
+from course_lib.grading.notebook import nearest, read_notebook
 from course_lib.grading.run import exercises, tests_folder
 from course_lib.grading.verify import sections
 
@@ -99,6 +100,13 @@ def label(variant: Variant) -> str:
 
 def test_every_chapter_with_exercises_has_wrong_answers():
     assert [path.stem for path in sorted((ROOT / "solutions").glob("*.ipynb"))] == CHAPTERS
+
+
+def test_no_name_in_a_solution_looks_like_a_slip_of_another_exercise():
+    known = set().union(*map(exercises, (ROOT / "tests" / "exercises").glob("test_*.py")))
+    for chapter in CHAPTERS:
+        names = read_notebook(ROOT / "solutions" / f"{chapter}.ipynb").names - known
+        assert {exercise: nearest(exercise, names) for exercise in known if nearest(exercise, names)} == {}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

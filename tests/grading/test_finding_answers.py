@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from course_lib.grading import kernel
-from course_lib.grading.notebook import NotebookError, Source, attempted, closure_hash, flags, forbidden_names, read_notebook
+from course_lib.grading.notebook import (
+    NotebookError,
+    Source,
+    attempted,
+    closure_hash,
+    flags,
+    forbidden_names,
+    nearest,
+    read_notebook,
+)
 from course_lib.grading.results import NotAttempted, Raised
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +42,15 @@ def test_a_cell_split_in_two_still_makes_one_class(answers):
 
 def test_merged_cells(answers):
     assert answers("import math\n" + DOUBLE + "\ny = double(3)\nprint(y)").double(3) == 6
+
+
+@pytest.mark.parametrize(
+    ("exercise", "near"),
+    [("count_parameters", "count_paramters"), ("SEBlock", "SE_block"), ("conv_cost", "Convcost"), ("double", "trouble")],
+)
+def test_a_slip_in_a_name_is_recognised(exercise, near):
+    expected = "" if near == "trouble" else near
+    assert nearest(exercise, {"x", "helper", near, "parameters", "Block"}) == expected
 
 
 def test_the_last_of_duplicated_answers_counts(answers):

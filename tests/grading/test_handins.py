@@ -317,6 +317,16 @@ def test_text_cells_are_kept_apart(find):
     assert found.cells == (SCALE,) and found.markdown == ("```\ndef double(x): ...\n```",) and found.exercises == ("Scale",)
 
 
+def test_a_notebook_of_another_chapter_is_called_that(tmp_path):
+    for path, code in (("ana/1.ipynb", DOUBLE), ("ben/1.ipynb", DOUBLE), ("ben/2.ipynb", "def halve(x): return x / 2")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(ipynb(code))
+    ana, ben = find_hand_ins(tmp_path, {"halve"}, elsewhere={"double": "01_double"})
+    assert (ana.exercises, ana.elsewhere) == ((), ("01_double",))
+    assert ana.problem.startswith("1.ipynb has the exercises of 01_double, not those that are graded here. Hand in")
+    assert (ben.exercises, ben.elsewhere, ben.flags, ben.problem) == (("halve",), (), (), "")
+
+
 def test_files_beside_the_notebook_are_not_read_and_flagged(find):
     (found,) = find({"ana/x.ipynb": ipynb(), "ana/torch.py": b"def evil(): pass", "ana/data.csv": b"1", "ana/w.pt": b"PK\3\4"})
     assert found.cells == (DOUBLE,)

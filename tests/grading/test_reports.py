@@ -351,8 +351,17 @@ def test_an_instructor_reads_first_what_is_to_be_done(built):
         "Not gradable, or not whole: 1",
         "This is a link",
     ]
-    order += ["Nothing handed in: 1", "Bob", "Marks", "Tests, hardest first", "0 %", "test_hard", "5 of them:", "off by 0.5 at 0"]
-    order += ["83 %", "test_slow", "100 %", "test_easy", "Flags: 1", "defined twice", "Slowest", "10.1"]
+    order += [
+        "Nothing handed in: 1",
+        "Bob",
+        "Marks",
+        "Tests, hardest first",
+        "0 % pass",
+        "test_hard",
+        "5 of them:",
+        "off by 0.5 at 0",
+    ]
+    order += ["83 % pass", "test_slow", "100 % pass", "test_easy", "Flags: 1", "defined twice", "Slowest", "10.1"]
     place = 0
     for words in order:
         assert words in page[place:], words
@@ -399,6 +408,15 @@ def test_the_terminal_table_lines_up():
     several = reports.table(marks([*rows, row("ada", "t", "passed", chapter="07_more", exercise="E")])).splitlines()
     assert several[0].split() == ["student", "06_squeeze_excitation", "07_more", "total"]
     assert reports.table([]) == "no results"
+
+
+def test_the_signs_of_the_terminal_table_are_explained_where_they_stand():
+    given = {"kim": {"student": "kim", "manual": "1"}}
+    manual, none = "* given by hand, in the column manual of grades.csv", "– no mark yet, which is no zero"
+    assert reports.key(marks([row()])) == reports.key([]) == ""
+    assert reports.key(marks([row(), unread("bob")])) == none
+    assert reports.key(marks([row(), unread("kim")], given)) == f"{manual}; {none}"  # the exercises still have none
+    assert reports.key(marks([row("kim")], given)) == manual
 
 
 def luminance(colour: str) -> float:
@@ -507,6 +525,19 @@ def test_canvas_gets_marks_and_loses_none(tmp_path):
         ["Student", "ID", "SIS Login ID", "Section", "Exercise 6 (12)"],
         ["4711", "", "4711", "", "0"],  # another Canvas user may have this number
     ]
+
+
+def test_beside_a_manual_mark_nobody_reads_that_there_is_none(tmp_path):
+    decided = marks([row(), unread(), row("dan", outcome="error")], {name: {"manual": "1.5"} for name in ("kim", "dan")})
+    reports.write_all(decided, tmp_path)
+    files = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    told = for_students(files)
+    assert "no mark yet" not in told and "no total yet" not in told and "This is a link" in told
+    assert "1.5 of 2 points, as your instructor decided" in text(files["feedback/kim.html"])
+    for student in ("kim", "dan"):
+        results = json.loads(files[f"gradescope/{student}.json"])
+        assert results["score"] == 1.5 and "output" not in results
+    assert "score" not in json.loads(files["gradescope/ada.json"])
 
 
 def test_moodle_gets_its_worksheet(built):

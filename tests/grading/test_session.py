@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_course import ANSWERS
 
+from course_lib import cli
 from course_lib.grading.processes import jail_level
 
 pytestmark = pytest.mark.skipif(jail_level() == "none", reason="no jail here")
@@ -89,9 +90,56 @@ def grade(folder, capsys):
     return run
 
 
-def table(folder: Path) -> dict[str, dict[str, str]]:
-    with open(folder / "results" / "grades.csv", encoding="utf-8-sig", newline="") as file:
+@pytest.fixture
+def course(folder, capsys, monkeypatch):
+    """The same by ``course grade``, in the folder of the class."""
+    monkeypatch.chdir(folder)
+
+    def run(*options: str, status: int = 0) -> str:
+        try:
+            code = cli.main(["grade", "hand-ins", "--tests", "tests", "--workers", "2", *options])
+        except SystemExit as stopped:
+            code = stopped.code
+        captured = capsys.readouterr()
+        assert code == status, captured.out + captured.err
+        return captured.out + captured.err
+
+    return run
+
+
+def halved(text: str) -> str:
+    return text.replace("double", "halve").replace("Scale", "Shrink")
+
+
+def chapter_two(folder: Path) -> None:
+    (folder / "tests" / "test_02_halve.py").write_text(halved(TESTS))
+
+
+def two_chapters(folder: Path) -> None:
+    """Ana has both in one notebook, Ben misspells a name; two others have the first chapter alone."""
+    chapter_two(folder)
+    hand_in(folder, "ana", ANSWERS + halved(ANSWERS))
+    hand_in(folder, "ben", ANSWERS + halved(ANSWERS).replace("halve", "hallve"))
+    for student in ("cem", "eva"):
+        (folder / "hand-ins" / f"{student}.ipynb").unlink()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def table(folder: Path, results: str = "results") -> dict[str, dict[str, str]]:
+    with open(folder / results / "grades.csv", encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def decide(results: Path, student: str, manual: str, comment: str) -> None:
+    """Write a mark and a comment by hand into the table."""
+    rows = list(csv.reader((results / "grades.csv").read_text(encoding="utf-8-sig").splitlines()))
+    line = next(row for row in rows if row[0] == student)
+    line[rows[0].index("manual")], line[rows[0].index("comment")] = manual, comment
+    with open(results / "grades.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 def outcomes(folder: Path) -> dict[tuple[str, str], str]:
@@ -118,29 +166,62 @@ def test_a_class_gets_its_marks_and_everyone_feedback(folder, grade, workers):
 def test_a_second_run_grades_only_what_changed_and_replaces_no_mark_unasked(folder, grade):
     grade()
     before = (folder / "results" / "results.jsonl").read_text()
-    assert "15 deselected" in grade()
+    screen = grade()
+    assert "tests graded now: 0, in earlier runs: 15" in screen and "deselected" not in screen
     assert (folder / "results" / "results.jsonl").read_text() == before
 
     hand_in(folder, "ben", f"# a comment changes nothing\n{CLASS['ana']}")
     hand_in(folder, "dia", f"# a comment changes nothing\n{CLASS['dia']}")
+    old = contents(folder / "results")
     screen = grade()
-    new = (folder / "results" / "results.jsonl").read_text().removeprefix(before)
+    now = contents(folder / "results")
+    new = now.pop("results.jsonl").decode().removeprefix(before)
     assert {json.loads(line)["student"] for line in new.splitlines()} == {"ben"}
-    assert "would change" in screen and "3 → 6 (+3)" in screen
-    assert table(folder)["ben"]["total"] == "3"
+    assert "would change" in screen and "ben (ben), total: 3 → 6 (+3)" in screen and "out of" not in screen
+    held = {name.removeprefix("new/"): now.pop(name) for name in list(now) if name.startswith("new/")}
+    assert now == {name: content for name, content in old.items() if name != "results.jsonl"}
+    assert held.keys() == now.keys() and b"6 of 6 points" in held["feedback/ben.html"]
     grade("--accept-changes")
-    assert table(folder)["ben"]["total"] == "6"
+    assert table(folder)["ben"]["total"] == "6" and not (folder / "results" / "new").exists()
+    assert contents(folder / "results") | held == contents(folder / "results")
+
+
+def test_each_chapter_has_a_folder_of_results_of_its_own(folder, course):
+    two_chapters(folder)
+    assert "1 without a mark yet" in course("--chapter", "1")
+    decide(folder / "results" / "01_double", "foo", "4.5", "too late")
+    screen = course("--chapter", "01")
+    assert "without a mark" not in screen and "4.5*" in screen and "* given by hand" in screen
+    first = contents(folder / "results" / "01_double")
+    assert b"too late" in first["grades.csv"] and b"foo,foo,4.5" in first["moodle.csv"]
+    screen = course("--chapter", "02")
+    assert "4.5" not in screen and contents(folder / "results" / "01_double") == first
+    second = table(folder, "results/02_halve")
+    assert (second["ana"]["total"], second["foo"]["manual"], second["foo"]["comment"]) == ("6", "", "")
+    assert second["ben"]["flags"] == "halve is not attempted, but hallve is defined" and second["ben"]["halve"] == "0"
+    course()
+    assert table(folder, "results/all")["ana"]["total"] == "12"
+
+
+def test_what_does_not_fit_stops_before_anything_is_written(folder, course):
+    """A chapter that nobody handed in; results of another chapter in the folder that is given."""
+    chapter_two(folder)
+    said = course("--chapter", "2", status=pytest.ExitCode.USAGE_ERROR)
+    assert "no hand-in in hand-ins has an exercise of 02_halve; they have those of 01_double (5 students)" in said
+    assert "pass --chapter 01," in said and not (folder / "results").exists()
+    assert "there is no chapter '3' among 01_double, 02_halve" in course("--chapter", "1", "3", status=2)
+    course("--results", "mine")
+    before = contents(folder / "mine")
+    for student in CLASS:
+        hand_in(folder, student, halved(ANSWERS))
+    said = course("--results", "mine", status=pytest.ExitCode.USAGE_ERROR)
+    assert "mine holds results of 01_double" in said and "--results" in said and contents(folder / "mine") == before
 
 
 @pytest.mark.slow
 def test_manual_marks_and_comments_survive(folder, grade):
     grade()
-    path = folder / "results" / "grades.csv"
-    rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    line = next(row for row in rows if row[0] == "eva")
-    line[rows[0].index("manual")], line[rows[0].index("comment")] = "4.5", "ill; oral exam"
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
+    decide(folder / "results", "eva", "4.5", "ill; oral exam")
     hand_in(folder, "ben", CLASS["ana"])
     grade("--accept-changes")
     found = table(folder)["eva"]

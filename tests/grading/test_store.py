@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,13 +194,15 @@ def test_what_could_not_be_graded_is_never_a_zero(store, rows, problem):
 
 
 def test_grades_have_the_promised_columns(store):
-    store.append([row(flags=["defined twice"], late="2 days late"), row("bob", outcome="wrong")])
+    store.append([row(flags=["defined twice"], late="2 days late"), row("Bob", outcome="wrong"), unread("cleo", hand_in="")])
     assert store.write_grades() == []
     text = (store.folder / "grades.csv").read_text("utf-8-sig").splitlines()[0]
-    assert text == "student,name,double,total,out of,manual,final,comment,flags,not gradable,late"
+    assert text == "student,name,double,total,out of,manual,final,comment,flags,not gradable,late,feedback"
     line = grades(store)["ada"]
     assert [line[name] for name in ("double", "total", "out of", "final")] == ["2"] * 4
     assert (line["flags"], line["late"]) == ("defined twice", "2 days late")
+    assert line["feedback"] == "feedback/ada.html" and re.fullmatch(r"feedback/Bob-\w{8}\.html", grades(store)["Bob"]["feedback"])
+    assert grades(store)["cleo"]["feedback"] == ""  # handed in nothing
     assert not list(store.folder.glob("*.part"))
 
 
@@ -271,11 +274,33 @@ def test_marks_change_only_when_accepted(store):
     ]
     assert [change.what for change in changed] == ["total"] * 3 + ["double"] * 3
     assert grades(store)["ada"]["total"] == "2" and "eve" not in grades(store)
-    assert grades(store, "grades.new.csv")["ada"]["total"] == "0"
+    assert grades(store, "new/grades.csv")["ada"]["total"] == "0"
+    (store.waiting / "feedback").mkdir()
     assert store.write_grades(accept=True) == changed
     assert grades(store)["ada"]["total"] == "0" and "eve" in grades(store)
-    assert not (store.folder / "grades.new.csv").exists()
+    assert not store.waiting.exists()
     assert store.write_grades() == []
+
+
+def test_who_is_not_among_the_hand_ins_any_more_is_told_apart_from_who_has_no_mark(store):
+    store.append([row(), row("bob")])
+    store.write_grades()
+    assert [str(change) for change in store.write_grades(wanted=[key(row("bob"))])] == [
+        "Ada (ada), total: 2 → no mark, not among these hand-ins"
+    ]
+
+
+def test_a_manual_mark_out_of_other_points_is_told(store):
+    """It was given for one chapter, and now there are two, say."""
+    store.append([row(), row("bob", outcome="error")])
+    store.write_grades()
+    edit(store, "bob", manual="1.5")
+    assert store.write_grades() == []
+    store.append([row("bob", test="other", chapter="02_more", exercise="more", points=3)])
+    changed = [str(change) for change in store.write_grades()]
+    assert "Bob (bob), out of, with 1.5 given by hand: 2 → 5 (+3)" in changed and grades(store)["bob"]["out of"] == "2"
+    store.write_grades(accept=True)
+    assert store.write_grades() == [] and grades(store)["bob"]["manual"] == "1.5"
 
 
 def test_a_first_mark_changes_nobodys(store):

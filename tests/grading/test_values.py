@@ -71,7 +71,7 @@ RESEEDED = [
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "nothing (None)"),
+        (None, "nothing (None; did you forget `return`?)"),
         (torch.ones(2, 3), "a tensor of shape (2, 3)"),
         ((1, 2), "a tuple of 2 values"),
         ([], "a list of 0 values"),
@@ -101,9 +101,10 @@ def test_numbers_come_in_many_forms():
         (lambda: values.number("7", "the loss"), r"the loss is expected to be a number; yours is '7' \(str\)"),
         (lambda: values.numbers((1,), ("a", "b")), r"two numbers, \(a, b\), are expected; yours returned a tuple of 1 values"),
         (lambda: values.numbers(7, ("a", "b", "c")), r"three numbers, \(a, b, c\), .* yours returned 7 \(int\)"),
-        (lambda: values.numbers((1, None), ("a", "b")), r"b is expected to be a number; yours is nothing"),
+        (lambda: values.numbers((1, None), ("a", "b")), r"b is expected to be a number; yours is None$"),
         (lambda: values.number_list(None, "a list"), "a list is expected; yours returned nothing"),
         (lambda: values.number_list([1, "x"], "a list"), "a list is expected; among yours is 'x'"),
+        (lambda: values.number_list([1, None], "a list"), "a list is expected; among yours is None$"),
         (lambda: values.tensor([1], "f(2)", (1,)), r"f\(2\): a tensor is expected; yours returned a list"),
         (lambda: values.tensor(torch.ones(2), "f(2)", [1]), r"f\(2\): your result has shape \(2,\), expected \(1,\)"),
         (lambda: values.agree(torch.ones(2), torch.zeros(2) + 4, "it"), r"^it differs by up to 0.75 of its largest value$"),
@@ -123,6 +124,9 @@ def test_what_agrees_passes():
 
 def test_a_factor_in_words():
     assert values.times(3, 4) == "0.75 times the right number"
+    assert values.times(36, 4) == "9 times the right number"
+    assert values.times(4, 36) == "0.1111 times the right number (9 times too small)"
+    assert values.times(1, 313600) == "3.189e-06 times the right number (313,600 times too small)"
     assert values.times(-5, 4) == "-5, which is not above 0"
     assert values.times(10**350, 4) == "far more than the right number"
 
@@ -154,7 +158,7 @@ def test_an_output_or_what_is_wrong_with_it(answers):
     assert torch.equal(values.output(net("twice"), "Net()", x, x.shape), 2 * x)
     with pytest.raises(AssertionError, match=r"Net\(\) turns \(2, 2\) into \(2, 2\), expected \(1,\)"):
         values.output(net("twice"), "Net()", x, [1])
-    with pytest.raises(AssertionError, match=r"Net\(\) returned nothing \(None\) instead of a tensor"):
+    with pytest.raises(AssertionError, match=r"Net\(\) returned nothing \(None; did you forget `return`\?\) instead of a tensor"):
         values.output(net("nothing"), "Net()", x, x.shape)
     with pytest.raises(Raised, match=r"^Net\(\) on an input of shape \(2, 2\): your code raised KeyError: 'k'") as caught:
         values.output(net("wrong"), "Net()", x, x.shape)

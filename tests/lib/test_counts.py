@@ -246,6 +246,12 @@ def test_the_command_lists_every_network(capsys, monkeypatch):
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == few
 
 
+@pytest.mark.parametrize(("arguments", "command"), [([], "models"), (["exercises"], "verify")])
+def test_a_command_without_its_command_lists_them(arguments, command, capsys):
+    assert cli.main(arguments) == 2
+    assert f"\n    {command} " in capsys.readouterr().out
+
+
 def test_the_command_names_what_is_wrong(capsys):
     for arguments, words in ((["models", "resnet50"], "resnet-50"), (["models", "alexnet", "--size", "20"], "63×63")):
         with pytest.raises(SystemExit) as stopped:

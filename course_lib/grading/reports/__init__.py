@@ -5,19 +5,21 @@ Whatever a student may have written in them (name, path, message, flag) is made 
 
 from pathlib import Path
 
-from course_lib.grading.reports.exports import autograder, canvas, gradescope, gradescope_results, junit, moodle
+from course_lib.grading.reports.exports import autograder, canvas, from_canvas, gradescope, gradescope_results, junit, moodle
 from course_lib.grading.reports.feedback import feedback
 from course_lib.grading.reports.overview import overview
-from course_lib.grading.reports.tables import table
+from course_lib.grading.reports.tables import key, table
 from course_lib.grading.store import Mark
 
 __all__ = [
     "autograder",
     "canvas",
     "feedback",
+    "from_canvas",
     "gradescope",
     "gradescope_results",
     "junit",
+    "key",
     "moodle",
     "overview",
     "table",

@@ -28,7 +28,7 @@ def junit(marks: list[Mark], folder: Path) -> Path:
         suite = ElementTree.SubElement(root, "testsuite", name=line(mark.student), time=f"{seconds:.3f}")
         for row in mark.rows:
             place = ".".join(filter(None, (row["chapter"], row["exercise"]))) or line(row["hand_in"]) or "hand-in"
-            name = row["test"] or "hand-in can be read"
+            name = row["test"] or "hand-in can be graded"
             case = ElementTree.SubElement(suite, "testcase", classname=place, name=name, time=f"{row.get('seconds', 0):.3f}")
             kind = (
                 "failure" if row["outcome"] in FAILED else "error" if row["outcome"] in NO_MARK or not row["test"] else "skipped"
@@ -58,6 +58,8 @@ def gradescope(marks: list[Mark], folder: Path) -> list[Path]:
 def gradescope_results(mark: Mark) -> dict:
     """One ``results.json``. Without a mark no test has a score, so that Gradescope shows the reasons and no zero.
 
+    A manual mark is the score of the whole, whatever the tests add up to.
+
     What is printed stays hidden, texts are plain text, and of a test that is not visible no words are handed on: Gradescope
     would show them after the due date.
     """
@@ -69,7 +71,7 @@ def gradescope_results(mark: Mark) -> dict:
         visibility = row.get("visibility", "visible")
         test = {"name": f"{row['exercise']}: {line(title_of(row))}", "name_format": "text", "output_format": "text"}
         if not row["test"]:
-            test["name"], output = "Your hand-in can be read", [clean(row["message"])]
+            test["name"], output = "Your hand-in can be graded", [clean(row["message"])]
         if visibility == "hidden":
             test["name"] = (
                 f"{row['exercise']}: {line(row.get('title') or row['test'])}"  # for the instructor; students never see it
@@ -84,7 +86,9 @@ def gradescope_results(mark: Mark) -> dict:
         "stdout_visibility": "hidden",
         "execution_time": round(sum(r.get("seconds", 0) for r in mark.rows)),
     }
-    if mark.problems:
+    if mark.manual is not None:
+        results["score"] = mark.manual
+    elif mark.problems:
         results |= {"output": "There is no mark yet. This is no zero.", "output_format": "text"}
     return results
 
@@ -134,8 +138,8 @@ def canvas(marks: list[Mark], folder: Path, assignment: str | None = None) -> Pa
     """Write ``canvas.csv`` for Canvas: Gradebook > Import.
 
     Who has no mark is left out: an empty cell would delete the mark that Canvas has. A student is known to Canvas by ``ID``,
-    its own number, where the hand-in's file name comes from Canvas (``name_ID_NUMBER_file``); otherwise by ``SIS Login ID``
-    or, failing that, by name.
+    its own number, where the hand-in's file name comes from Canvas (``name_ID_NUMBER_file``); otherwise by ``SIS Login ID``,
+    which only a roster tells, or, failing that, by name.
 
     Args:
         assignment: as Canvas names it, best with its number: ``Exercise 6 (1234)``; another name makes a new assignment.
@@ -144,8 +148,7 @@ def canvas(marks: list[Mark], folder: Path, assignment: str | None = None) -> Pa
     table.append(["    Points Possible", "", "", "", number(marks[0].out_of) if marks else ""])
     for mark in marks:
         if mark.final is not None:
-            number_there = mark.student.isdecimal() and any(_from_canvas(row["hand_in"], mark.student) for row in mark.rows)
-            ids = [mark.student, ""] if number_there else ["", cell(mark.student)]
+            ids = [mark.student, ""] if from_canvas(mark) else ["", cell(mark.student)]
             table.append([cell(mark.name), *ids, "", number(mark.final)])
     replace_file(folder / "canvas.csv", csv_text(table).encode())
     return folder / "canvas.csv"
@@ -172,8 +175,10 @@ def _assignment(marks: list[Mark]) -> str:
     return chapters.pop() if len(chapters) == 1 else "Exercises"
 
 
-def _from_canvas(hand_in: str, student: str) -> bool:
-    return bool(re.search(rf"_{student}_\d+_[^/]*$", hand_in))
+def from_canvas(mark: Mark) -> bool:
+    """Whether the student's identifier is Canvas's own number, because the hand-in has the name that Canvas gives."""
+    name = rf"_{re.escape(mark.student)}_\d+_[^/]*$"
+    return mark.student.isdecimal() and any(re.search(name, row["hand_in"]) for row in mark.rows)
 
 
 def _moodle_comment(mark: Mark) -> str:
@@ -182,7 +187,7 @@ def _moodle_comment(mark: Mark) -> str:
     for row in mark.rows:
         message, advice, hint = reason(row, said)
         if not row["test"]:
-            parts.append(html(row["message"]) + "<br>You have no mark yet. This is no zero.")
+            parts.append(html(row["message"]) + ("<br>You have no mark yet. This is no zero." if mark.final is None else ""))
         elif row["outcome"] != "passed":
             words = filter(None, (message, advice, f"Hint: {hint}" if hint else ""))
             head = f"<b>{html(row['exercise'])}: {html(title_of(row))}</b>"

@@ -13,7 +13,6 @@ from course_lib.grading.words import (
     TONES,
     chapter_name,
     clean,
-    file_name,
     html,
     line,
     markdown,
@@ -51,11 +50,11 @@ def feedback(marks: list[Mark], folder: Path) -> list[Path]:
     """Write ``feedback/<student>.html`` and ``.md`` for everyone with a hand-in; returns the files."""
     files = []
     for mark in marks:
-        if any(row["hand_in"] for row in mark.rows):
-            beside = folder / "feedback" / file_name(mark.student)
-            for ending, content in ((".html", student_page(mark)), (".md", student_markdown(mark).encode())):
-                files.append(beside.with_name(beside.name + ending))
-                replace_file(files[-1], content)
+        if mark.page:
+            path = folder / mark.page
+            for file, content in ((path, student_page(mark)), (path.with_suffix(".md"), student_markdown(mark).encode())):
+                files.append(file)
+                replace_file(file, content)
     return files
 
 
@@ -132,7 +131,7 @@ def graded_how(rows: tuple[dict, ...]) -> list[str]:
 
 SAME = "the same as above"
 HINTED = ("wrong", "raised", "refused")
-_UNREAD = "Your hand-in could not be read"
+_UNREAD = "Your hand-in could not be graded"
 _NO_ZERO = "You have no mark yet. This is no zero: hand in again as it says here, or ask your instructor."
 _NO_TOTAL = "There is no total yet: something here could not be graded. This is no zero, and your instructor knows of it."
 

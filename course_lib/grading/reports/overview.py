@@ -16,7 +16,6 @@ from course_lib.grading.words import (
     SYMBOLS,
     chapter_name,
     clean,
-    file_name,
     html,
     line,
     number,
@@ -50,7 +49,7 @@ td.none { background: var(--none-back); } td.fault { background: var(--fault-bac
 td.total { font-weight: 700; }
 .tests > li { border-bottom: 1px solid var(--line); padding: .7rem 0; }
 .tests .top { display: flex; gap: .75rem; align-items: baseline; }
-.tests .rate { font-weight: 700; min-width: 3.2rem; }
+.tests .rate { font-weight: 700; min-width: 5.6rem; }
 .tests svg { height: .5rem; margin: .25rem 0; background: var(--none-back); border-radius: .25rem; }
 .tests .said { border-left: .2rem solid var(--bad); padding-left: .7rem; margin: .5rem 0 0; }
 .tests .said p { margin: .1rem 0; }
@@ -207,7 +206,7 @@ def _test(exercise: str, test: str, rows: list[dict]) -> str:
     hidden = "" if seen == "visible" else f' <span class="quiet small">({html(seen.replace("_", " "))})</span>'
     bar = f'<rect class="good" width="{1000 * rate:.0f}" height="10"/>'
     item = (
-        f'<div class="top"><span class="rate">{100 * rate:.0f} %</span><span><code>{html(exercise)}</code> '
+        f'<div class="top"><span class="rate">{100 * rate:.0f} % pass</span><span><code>{html(exercise)}</code> '
         f"{html(rows[0].get('title') or test)}{hidden}</span></div>"
         f'<svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
         f'<p class="quiet small">{html(counts)} · <code>{html(test)}</code></p>'
@@ -256,9 +255,7 @@ def _slow(rows: list[dict]) -> str:
 
 def _link(mark: Mark) -> str:
     text = name(line(mark.name, 60) or line(mark.student, 60))
-    if not any(row["hand_in"] for row in mark.rows):
-        return text
-    return f'<a href="feedback/{quote(file_name(mark.student))}.html" title="{html(line(mark.student, 80))}">{text}</a>'
+    return f'<a href="{quote(mark.page)}" title="{html(line(mark.student, 80))}">{text}</a>' if mark.page else text
 
 
 def _where(mark: Mark) -> str:

@@ -33,6 +33,14 @@ def table(marks: list[Mark]) -> str:
     return "\n".join(text)
 
 
+def key(marks: list[Mark]) -> str:
+    """What the signs in the table mean, of those that are there."""
+    signs = ["* given by hand, in the column manual of grades.csv"] if any(mark.manual is not None for mark in marks) else []
+    if any(None in (mark.final, *mark.exercises.values()) for mark in marks):
+        signs.append("– no mark yet, which is no zero")
+    return "; ".join(signs)
+
+
 def _short(text: str) -> str:
     while columns(text) > WIDEST:
         text = text[:-2] + "…"

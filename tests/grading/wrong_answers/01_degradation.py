@@ -84,7 +84,7 @@ def conv_cost(in_channels, out_channels, kernel, size, stride=1, bias=False):
     return in_channels * out_channels * kernel**2 + bias * out_channels
 
 
-# %% conv_cost | test_conv_cost_counts_the_weights | yours returned nothing (None)
+# %% conv_cost | test_conv_cost_counts_the_weights | yours returned nothing (None; did you forget `return`?)
 def conv_cost(in_channels, out_channels, kernel, size, stride=1, bias=False):
     weights = in_channels * out_channels * kernel**2
     print(weights + bias * out_channels, weights * math.ceil(size / stride) ** 2)
@@ -180,7 +180,7 @@ def diagnose(shallow_train, shallow_test, deep_train, deep_test, margin=1.0):
     return "neither"
 
 
-# %% diagnose | test_diagnose_neither | yours returned nothing (None)
+# %% diagnose | test_diagnose_neither | yours returned nothing (None; did you forget `return`?)
 def diagnose(shallow_train, shallow_test, deep_train, deep_test, margin=1.0):
     if deep_train - shallow_train > margin:
         return "degradation"
@@ -415,7 +415,7 @@ def identity_conv(channels):
     return lambda x: F.relu(F.conv2d(x, weight, padding=1))
 
 
-# %% identity_conv | test_identity_conv_returns_non_negative_input | yours returned nothing (None)
+# %% identity_conv | test_identity_conv_returns_non_negative_input | yours returned nothing (None; did you forget `return`?)
 def identity_conv(channels):
     conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
     nn.init.dirac_(conv.weight)
@@ -609,7 +609,7 @@ def embed_deeper(shallow, extra, identity_layer):
     return Deeper(shallow, [identity_layer(shallow.stages[-1][-1].out_channels) for _ in range(extra)])
 
 
-# %% embed_deeper | test_embed_deeper_computes_the_same_function | yours returned nothing (None)
+# %% embed_deeper | test_embed_deeper_computes_the_same_function | yours returned nothing (None; did you forget `return`?)
 def embed_deeper(shallow, extra, identity_layer):
     deeper = copy.deepcopy(shallow)
     deeper.stages.append(nn.Sequential(*[identity_layer(shallow.stages[-1][-1].out_channels) for _ in range(extra)]))

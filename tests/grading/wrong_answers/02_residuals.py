@@ -393,7 +393,7 @@ class ResidualBlock(nn.Module):
         return F.relu(out + self.shortcut(x))
 
 
-# %% ResidualBlock | test_residual_block_has_the_right_shape | returned nothing (None) instead of a tensor
+# %% ResidualBlock | test_residual_block_has_the_right_shape | returned nothing (None; did you forget `return`?)
 class ResidualBlock(nn.Module):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__()
