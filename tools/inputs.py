@@ -10,16 +10,18 @@ import io
 import re
 import tokenize
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 PACKAGE = "course_lib"
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib")
 # Files that a module reads and that notebooks show: all of them, or those that the notebook names.
 DATA = {
-    "figures": "drawings/*.svg",
-    "results": "results/*.json",
-    "explorables": "explorables/pictures/*.html",
-    "quizzes": "quizzes/*.json",
+    "figures": ("drawings/*.svg",),
+    "results": ("results/*.json",),
+    "scale": ("scale/recipes/*.json", "results/runs/*.json"),
+    "explorables": ("explorables/pictures/*.html",),
+    "quizzes": ("quizzes/*.json",),
 }
 NAMED = ("explorables", "quizzes")
 DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -33,7 +35,7 @@ def fingerprint(root: Path, sources: list[str]) -> str:
     """Of all of the package that code cells with these sources import, directly or not, and of the files it reads."""
     found = modules(root, sources)
     for room in {file.relative_to(root / PACKAGE).parts[0].removesuffix(".py") for file in found}:
-        for file in (root / PACKAGE).glob(DATA.get(room, "nothing")):
+        for file in chain.from_iterable((root / PACKAGE).glob(pattern) for pattern in DATA.get(room, ())):
             if room not in NAMED or any(f'"{file.stem}"' in source for source in sources):
                 found[file] = file.read_text(encoding="utf-8")
     text = "".join(f"{file.relative_to(root).as_posix()}\n{found[file]}\n" for file in sorted(found))

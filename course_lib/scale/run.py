@@ -19,7 +19,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from course_lib import models
+from course_lib import models, results
 from course_lib.data import Data
 from course_lib.models import AuxiliaryScores, SqueezeExcitation, cross_entropy
 from course_lib.scale.batches import Batches, centred
@@ -27,6 +27,7 @@ from course_lib.scale.recipe import Recipe
 from course_lib.scale.several import Team, join
 from course_lib.training import check_scores, evaluate, one_thread_each
 
+RECORDED = Path(results.__file__).parent / "runs"
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 LOOK = 20  # steps between two looks at the loss on a GPU, which each look makes wait; a CPU is looked at after every step
 WARM_UP_WINDOW = 20  # steps whose training error ends a warm-up
@@ -375,6 +376,24 @@ def json_of(result: Result) -> str:
     curve = ",\n".join(f"  {json.dumps(name)}: {json.dumps(values)}" for name, values in rounded.pop("curve").items())
     lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in rounded.items()]
     return "{\n" + ",\n".join(lines) + ',\n "curve": {\n' + curve + "\n }\n}\n"
+
+
+def recorded(data: str) -> dict[str, list[Result]]:
+    """The runs on a data set that come with the package, by network and its options, "cifar-resnet-56 shortcut=C", over the seeds.
+
+    Raises:
+        ValueError: if there is none on that data set.
+    """
+    stored = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(RECORDED.glob("*.json"))]
+    runs: dict[str, list[Result]] = {}
+    for result in sorted(map(result_of, stored), key=lambda result: result.seed):
+        if result.data == data:
+            name = " ".join([result.model, *(f"{option}={value}" for option, value in result.options.items())])
+            runs.setdefault(name, []).append(result)
+    if not runs:
+        known = ", ".join(sorted({one["data"] for one in stored})) or "none"
+        raise ValueError(f"no recorded run on {data!r}; there are runs on: {known}")
+    return runs
 
 
 def result_of(stored: Mapping[str, Any]) -> Result:

@@ -255,6 +255,21 @@ def test_a_result_says_what_made_it(whole):
     assert set(whole.versions) == {"python", "torch", "torchvision"} and whole.device.endswith(os.uname().machine)
 
 
+def test_recorded_runs_are_found_by_network_and_options(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "RECORDED", tmp_path)
+    for seed, options in ((1, {}), (0, {}), (0, {"shortcut": "C"})):
+        result = replace(whole, seed=seed, options=options)
+        (tmp_path / f"{seed}{len(options)}.json").write_text(run.json_of(result), encoding="utf-8")
+    runs = scale.recorded("digits")
+    assert {name: [one.seed for one in found] for name, found in runs.items()} == {
+        "cifar-resnet-20": [0, 1],
+        "cifar-resnet-20 shortcut=C": [0],
+    }
+    assert runs["cifar-resnet-20"][0].curve.train_loss == pytest.approx(whole.curve.train_loss, rel=1e-5)
+    with pytest.raises(ValueError, match="no recorded run on 'mnist'; there are runs on: digits"):
+        scale.recorded("mnist")
+
+
 def test_a_run_of_another_recipe_in_its_place_is_refused(tmp_path):
     go(folder=tmp_path)
     with pytest.raises(ValueError, match="another recipe; choose another folder"):
