@@ -379,7 +379,7 @@ def json_of(result: Result) -> str:
 
 
 def recorded(data: str) -> dict[str, list[Result]]:
-    """The runs on a data set that come with the package, by network and its options, "cifar-resnet-56 shortcut=C", over the seeds.
+    """The runs on a data set that come with the package: network and options, "cifar-resnet-56 shortcut=C" → a run for each seed.
 
     Raises:
         ValueError: if there is none on that data set.
