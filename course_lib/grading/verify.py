@@ -306,8 +306,10 @@ class Notes:
         self.file, self.verdicts = file, {}
         if file and file.exists():
             for line in file.read_text(encoding="utf-8").splitlines():
-                with suppress(ValueError):  # a line that was cut off
+                with suppress(json.JSONDecodeError):  # a line that was cut off
                     row = json.loads(line)
+                    if not isinstance(row, dict) or not {"key", "verdicts"} <= set(row):
+                        raise ValueError(f"{file} holds something else than notes of this command; pass another --notes file")
                     self.verdicts[row["key"]] = {test: tuple(verdict) for test, verdict in row["verdicts"].items()}
 
     def key(self, *code: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tiny_course import ANSWERS
 
 from course_lib.grading.mutants import mutants
-from course_lib.grading.verify import equivalents, sections
+from course_lib.grading.verify import Notes, equivalents, sections
 
 # ---------------------------------------------------------------------------------------------------------- mutants
 
@@ -406,6 +406,14 @@ def test_an_attempt_that_is_taken_for_a_stub_is_listed(course):
 
 
 @pytest.mark.slow
+def test_a_file_of_something_else_is_not_taken_for_notes(tmp_path):
+    (tmp_path / "other.jsonl").write_text('{"key": "a", "verdict": "caught"}\n')
+    with pytest.raises(ValueError, match="other.jsonl holds something else"):
+        Notes(tmp_path / "other.jsonl")
+    (tmp_path / "cut.jsonl").write_text('{"key": "a", "verdicts": {"t": ["wrong", ""]}}\n{"key": "b", "verd')
+    assert Notes(tmp_path / "cut.jsonl").verdicts == {"a": {"t": ("wrong", "")}}
+
+
 def test_notes_spare_what_has_not_changed(course, tmp_path):
     course.add_scale()
     notes = tmp_path / "notes.jsonl"
