@@ -324,11 +324,13 @@ def prepare(options, files: list[Path], store: Store, level: str) -> tuple[Plan,
 
 
 def require_fit(folder: str, found: list[HandIn], by_file: dict[Path, set[str]], store: Store, earlier: set[str]) -> None:
-    """Stop before anything is written if the hand-ins are not of the chapters that are graded, or that the results are of.
+    """Stop before anything is written if there is no hand-in of the chapters that are graded, or that the results are of.
 
     Raises:
         pytest.UsageError: what the hand-ins are of, and what to do.
     """
+    if not found:
+        raise pytest.UsageError(f"there is no hand-in in {folder}: give the folder or zip with the hand-ins")
     own = {chapter_of(file.name) for file, names in by_file.items() if any(names & set(one.exercises) for one in found)}
     others = Counter(chapter for one in found for chapter in one.elsewhere).most_common()
     if others and not own:

@@ -9,7 +9,7 @@ from tiny_course import ANSWERS
 
 from course_lib.grading import grade_notebook, grade_source, plugin, points
 from course_lib.grading.notebook import NotebookError
-from course_lib.grading.run import exercises
+from course_lib.grading.run import exercises, named
 
 PLUGIN = "course_lib.grading.plugin"
 
@@ -148,6 +148,16 @@ def test_an_edited_test_file_is_read_again(graded):
 def test_exercises_are_known_without_running_their_tests(tmp_path):
     (tmp_path / "test_one.py").write_text('1 / 0\n@grading.points(1, "f")\ndef test_f(answers): pass\ndef test_g(): pass\n')
     assert exercises(tmp_path / "test_one.py") == {"f"}
+
+
+def test_chapters_go_by_number_name_or_its_beginning():
+    chapters = ["10_choosing", "01_degradation", "04_one_by_one"]
+    for wanted in (["4"], ["04"], ["04_one_by_one"], ["04_o"], ["4", "04"]):
+        assert named(chapters, wanted) == ["04_one_by_one"]
+    assert named(chapters, ["10", "1"]) == ["01_degradation", "10_choosing"] and named(chapters, ["1"]) == ["01_degradation"]
+    for unknown in ("12", "0", "", "degradation"):
+        with pytest.raises(ValueError, match=f"no chapter '{unknown}' among 01_degradation, 04_one_by_one, 10_choosing$"):
+            named(chapters, ["4", unknown])
 
 
 def test_a_notebook_is_graded_by_the_names_it_defines(tests_folder, notebook):

@@ -95,9 +95,9 @@ def course(folder, capsys, monkeypatch):
     """The same by ``course grade``, in the folder of the class."""
     monkeypatch.chdir(folder)
 
-    def run(*options: str, status: int = 0) -> str:
+    def run(*options: str, status: int = 0, hand_ins: str = "hand-ins") -> str:
         try:
-            code = cli.main(["grade", "hand-ins", "--tests", "tests", "--workers", "2", *options])
+            code = cli.main(["grade", hand_ins, "--tests", "tests", "--workers", "2", *options])
         except SystemExit as stopped:
             code = stopped.code
         captured = capsys.readouterr()
@@ -204,11 +204,13 @@ def test_each_chapter_has_a_folder_of_results_of_its_own(folder, course):
 
 
 def test_what_does_not_fit_stops_before_anything_is_written(folder, course):
-    """A chapter that nobody handed in; results of another chapter in the folder that is given."""
+    """A chapter that nobody handed in; an empty folder; results of another chapter in the folder that is given."""
     chapter_two(folder)
     said = course("--chapter", "2", status=pytest.ExitCode.USAGE_ERROR)
     assert "no hand-in in hand-ins has an exercise of 02_halve; they have those of 01_double (5 students)" in said
     assert "pass --chapter 01," in said and not (folder / "results").exists()
+    (folder / "empty").mkdir()
+    assert "there is no hand-in in empty" in course(hand_ins="empty", status=pytest.ExitCode.USAGE_ERROR)
     assert "there is no chapter '3' among 01_double, 02_halve" in course("--chapter", "1", "3", status=2)
     course("--results", "mine")
     before = contents(folder / "mine")

@@ -49,7 +49,7 @@ td.none { background: var(--none-back); } td.fault { background: var(--fault-bac
 td.total { font-weight: 700; }
 .tests > li { border-bottom: 1px solid var(--line); padding: .7rem 0; }
 .tests .top { display: flex; gap: .75rem; align-items: baseline; }
-.tests .rate { font-weight: 700; min-width: 5.6rem; }
+.tests .rate { font-weight: 700; min-width: 5.8rem; white-space: nowrap; }
 .tests svg { height: .5rem; margin: .25rem 0; background: var(--none-back); border-radius: .25rem; }
 .tests .said { border-left: .2rem solid var(--bad); padding-left: .7rem; margin: .5rem 0 0; }
 .tests .said p { margin: .1rem 0; }
@@ -138,7 +138,7 @@ def _marks(marks: list[Mark]) -> str:
         late = ' <span class="quiet small">late</span>' if mark.late else ""
         lines.append(f"<tr><th scope=row>{_link(mark)}{late}</th><td class=total>{final}</td>{cells}</tr>")
     manual = ", * given by hand" if any(mark.manual is not None for mark in marks) else ""
-    key = "✓ all points, ~ some, ✗ none, ○ not attempted, ! not graded yet, – no hand-in"
+    key = "✓ all points, ~ some, ✗ none, ○ not attempted, ! not graded yet, – no mark yet"
     return (
         f'<h2>Marks</h2><p class="quiet small">{key}{manual}</p>{_bars(marks)}'
         f'<h3>By exercise</h3><div class="scroll" tabindex="0" role="region" aria-label="Marks by exercise"><table><thead><tr>'
