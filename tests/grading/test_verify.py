@@ -405,7 +405,6 @@ def test_an_attempt_that_is_taken_for_a_stub_is_listed(course):
     assert status == 1 and "double, line 5: always: if x is None:: test_tensor takes it for a stub" in said
 
 
-@pytest.mark.slow
 def test_a_file_of_something_else_is_not_taken_for_notes(tmp_path):
     (tmp_path / "other.jsonl").write_text('{"key": "a", "verdict": "caught"}\n')
     with pytest.raises(ValueError, match="other.jsonl holds something else"):
@@ -414,6 +413,7 @@ def test_a_file_of_something_else_is_not_taken_for_notes(tmp_path):
     assert Notes(tmp_path / "cut.jsonl").verdicts == {"a": {"t": ("wrong", "")}}
 
 
+@pytest.mark.slow
 def test_notes_spare_what_has_not_changed(course, tmp_path):
     course.add_scale()
     notes = tmp_path / "notes.jsonl"
