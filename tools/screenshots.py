@@ -132,7 +132,8 @@ def main():
             for name in pages:
                 page.goto(address + name)
                 settle(page)
-                page.wait_for_timeout(400)  # the sidebar slides
+                # For the whole page Chromium lays it out one pixel wide for a moment, from which the sidebar would slide back.
+                page.add_style_tag(content="* { transition: none !important }")
                 picture = f"{name.removesuffix('.html').replace('/', '-')}-{width}-{scheme}.png"
                 page.screenshot(path=options.outdir / picture, full_page=True)
             page.close()

@@ -11,12 +11,18 @@ import math
 import re
 import sys
 import zipfile
+from collections import _tuplegetter
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Union
 from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.plain import Style as PlainStyle
+from pybtex.style.labels import BaseLabelStyle
+from pybtex.style.sorting import BaseSortingStyle
 from sphinx.ext.autodoc.mock import _MockObject
 from sphinx.util import inspect
 
@@ -59,6 +65,13 @@ REPAIRS = [
     (r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1"),
     (r'="Color mode"', '="Colour mode"'),
     (r'(<button class="sidebar-toggle [^>]*?) title="(Toggle \w+ sidebar)"', r'\1 aria-label="\2" data-bs-title="\2"'),
+    # the title of the window: the start page says its name once, and all pages separate alike
+    (r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>"),
+    (r"<title>Search - ", "<title>Search &#8212; "),
+    # the search page
+    (r"<h1>Search</h1>", "<h1>Search the course</h1>"),
+    # an empty heading of pages without contents
+    (r"<h1></h1>", ""),
     # no paragraph inside <summary> and in the link of the logo
     (r'<p class="((?:collapsed|expanded) admonition-title)">(.*?)</p>', r'<span class="\1">\2</span>'),
     (r'<p class="title logo__title">(.*?)</p>', r'<span class="title logo__title">\1</span>'),
@@ -68,6 +81,8 @@ REPAIRS = [
     (r'(<div class="citation" id="[^"]*" role=)"doc-biblioentry"', r'\1"listitem"'),
     # an address in an attribute is text like any other
     (r'(href="[^"]*/issues/new\?[^"]*?)&(?!amp;)', r"\1&amp;"),
+    # a word of code that may break
+    (r'<span class="pre">((?:&\w+;|[^<&]){28,})</span>', r'<span class="pre long">\1</span>'),
     # the empty corner of a table heads nothing
     (r'<th class="head"><p></p></th>', "<td></td>"),
     # a wide equation scrolls in its box, also by keyboard
@@ -94,6 +109,13 @@ WORDS_PER_MINUTE = 200  # of a text that is thought about
 OFFLINE = "course-offline.zip"
 CARD = "_static/card.png"  # what others show beside a link; tools/card.py draws it
 
+NOT_FOUND = """<section>
+<h1>Page not found</h1>
+<p>There is no page at this address. It may have a typing error, or the page has moved; chapters keep their numbers.</p>
+<p>Go to <a href="{start}">the start page</a>, which lists all chapters, or <a href="{search}">search the course</a>.</p>
+</section>
+"""
+
 # Sphinx loads MathJax on the first page too, because pages below it have equations.
 MATHJAX = re.compile(r"\s*<script>window\.MathJax = .*?</script>\s*<script[^>]*/tex-chtml\.js[^>]*></script>", re.S)
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.S)
@@ -101,24 +123,54 @@ HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>\s*')
 
 
+def cited_as(entry):
+    """What the text says for an entry, "He et al. 2016". The year is that of its key: a journal may print a paper years later."""
+    last = [" ".join(map(str, person.rich_prelast_names + person.rich_last_names)) for person in entry.persons["author"]]
+    authors = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
+    return f"{authors} {re.search('[0-9]{4}', entry.key)[0]}"
+
+
+class SortedAsCited(BaseSortingStyle):
+    def sorting_key(self, entry):
+        return cited_as(entry).lower(), entry.fields["title"]
+
+
+class LabelsAsCited(BaseLabelStyle):
+    """A letter tells entries of the same authors and year apart."""
+
+    def format_labels(self, entries):
+        names = [cited_as(entry) for entry in entries]
+        for i, name in enumerate(names):
+            yield name + (ascii_lowercase[names[:i].count(name)] if names.count(name) > 1 else "")
+
+
+class StyleAsCited(PlainStyle):
+    default_label_style = LabelsAsCited
+    default_sorting_style = SortedAsCited
+
+
 def setup(app):
+    register_plugin("pybtex.style.formatting", "as-cited", StyleAsCited)
     app.add_directive("explorable", ExplorableDirective)
     app.connect("config-inited", derive_settings)
     app.connect("source-read", name_solutions)
     app.connect("source-read", fill_in)
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", name_folded_cells)
+    app.connect("doctree-read", mark_sentences)
     app.connect("html-page-context", add_page_facts)
     app.connect("html-page-context", load_explorables)
     app.connect("html-page-context", describe)
     app.connect("autodoc-process-signature", true_signature)
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("build-finished", finish_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def derive_settings(app, config):
     """The missing-page page needs absolute addresses; take their prefix from the one address of the site."""
-    config.notfound_urls_prefix = urlsplit(config.html_baseurl).path or "/"
+    config.notfound_urls_prefix = prefix = urlsplit(config.html_baseurl).path or "/"
+    config.notfound_context = {"title": "Page not found", "body": NOT_FOUND.format(start=prefix, search=f"{prefix}search.html")}
 
 
 def true_signature(app, what, name, obj, options, signature, return_annotation):
@@ -127,6 +179,11 @@ def true_signature(app, what, name, obj, options, signature, return_annotation):
         parameters = inspect.signature(vars(obj)["__init__"], bound_method=True)
         return inspect.stringify_signature(parameters, show_annotation=False), return_annotation
     return None
+
+
+def skip_fields(app, what, name, obj, skip, options):
+    """Leave out the fields of named tuples, of which Python says no more than their number; the signature names them."""
+    return True if isinstance(obj, _tuplegetter) else None
 
 
 def name_solutions(app, docname, source):
@@ -173,6 +230,15 @@ def name_folded_cells(app, doctree):
         for tag, name in names.items():
             if "prompt_show" in cell and tag in cell["classes"]:
                 cell["prompt_show"], cell["prompt_hide"] = f"Show the {name}", f"Hide the {name}"
+
+
+def mark_sentences(app, doctree):
+    """Name printed text without columns (two spaces inside a line): it may wrap on a phone."""
+    for output in doctree.findall(nodes.container):
+        if "cell_output" in output["classes"]:
+            for text in output.findall(nodes.literal_block):
+                if not re.search(r"\S  +\S|^ ", text.astext(), re.M):
+                    text["classes"].append("sentences")
 
 
 def add_page_facts(app, pagename, templatename, context, doctree):

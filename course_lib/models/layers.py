@@ -1,7 +1,7 @@
 """What every family is built from: convolutions in a row, branches side by side, and the description of a whole network.
 
 ``ConvNet(stem, stages, head)`` describes all networks of the course; ``cifar_net`` and ``imagenet_net`` are the two bodies
-of He et al. 2016, which plain, residual, grouped and squeezed networks share and fill with different blocks.
+of He et al. 2016a, which plain, residual, grouped and squeezed networks share and fill with different blocks.
 """
 
 import math
@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CIFAR_WIDTHS = (16, 32, 64)  # He et al. 2016, section 4.2: three stages of n blocks
-IMAGENET_WIDTHS = (64, 128, 256, 512)  # He et al. 2016, Table 1
+CIFAR_WIDTHS = (16, 32, 64)  # He et al. 2016a, section 4.2: three stages of n blocks
+IMAGENET_WIDTHS = (64, 128, 256, 512)  # He et al. 2016a, Table 1
 IMAGENET_DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
@@ -200,7 +200,7 @@ def cifar_net(
     stem_width: int | None = None,
     norm: bool = True,
 ) -> ConvNet:
-    """The network of He et al. 2016, section 4.2: a 3×3 stem, three stages of 16, 32 and 64 channels, average pooling.
+    """The network of He et al. 2016a, section 4.2: a 3×3 stem, three stages of 16, 32 and 64 channels, average pooling.
 
     (N, in_channels, H, W) → (N, num_classes); the stages work at H, H/2 and H/4.
 
@@ -221,7 +221,7 @@ def imagenet_net(
     *,
     pool: nn.Module | None = None,
 ) -> ConvNet:
-    """The network of He et al. 2016, Table 1: 7×7 stem and max-pool (stride 4 together), four stages, average pooling.
+    """The network of He et al. 2016a, Table 1: 7×7 stem and max-pool (stride 4 together), four stages, average pooling.
 
     (N, in_channels, H, W) → (N, num_classes); at 224×224 the stages work at 56, 28, 14 and 7.
 

@@ -1,4 +1,4 @@
-"""Plain networks: stacks of 3×3 convolutions without shortcuts (He et al. 2016, section 3.3; VGG is their ancestor).
+"""Plain networks: stacks of 3×3 convolutions without shortcuts (He et al. 2016a, section 3.3; VGG is their ancestor).
 
 ``resnet.py`` changes the block, and nothing else.
 """
@@ -31,7 +31,7 @@ class PlainBlock(nn.Module):
 
 
 def plain_net(depth: int, num_classes: int = 10, in_channels: int = 3, *, norm: bool = True, init: str = "he") -> ConvNet:
-    """Plain network of depth 6n+2 for small images (He et al. 2016, section 4.2: 20, 32, 44, 56).
+    """Plain network of depth 6n+2 for small images (He et al. 2016a, section 4.2: 20, 32, 44, 56).
 
     Args:
         depth: layers with weights, 6n+2: the stem, 2n in each of three stages, the dense layer.
@@ -46,7 +46,7 @@ def plain_net(depth: int, num_classes: int = 10, in_channels: int = 3, *, norm: 
 
 
 def imagenet_plain_net(depth: int, num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
-    """ResNet-18 or ResNet-34 without its shortcuts (He et al. 2016, Table 1 and Figure 4): (N, 3, 224, 224) → (N, 1000).
+    """ResNet-18 or ResNet-34 without its shortcuts (He et al. 2016a, Table 1 and Figure 4): (N, 3, 224, 224) → (N, 1000).
 
     Raises:
         ValueError: if ``depth`` is neither 18 nor 34, or ``num_classes`` < 1.

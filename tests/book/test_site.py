@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import html
+import io
 import itertools
 import json
 import math
 import re
+import unicodedata
 from collections import Counter
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
@@ -92,7 +94,9 @@ def test_chapter_exercises_and_solutions_lead_to_each_other(pages, document):
 def test_pages_have_a_language_a_title_an_icon_and_one_heading(pages):
     for name, page in pages.items():
         assert '<html lang="en"' in page, name
-        assert re.search(r"<title>\s*\S", page), name
+        title = html.unescape(re.search(r"<title>\s*(\S.*?)\s*</title>", page, re.S)[1])
+        parts = title.split(" — ")
+        assert len(parts) == len(set(parts)) <= 2 and parts[-1] == CONFIG["title"], f"{name}: {title}"
         assert '<link rel="icon"' in page, name
         article = page[page.find("<article") :] if "<article" in page else page
         assert len(re.findall(r"<h1[\s>]", article)) == 1, name
@@ -114,6 +118,47 @@ def test_pages_are_valid_html(pages):
 def test_no_two_documents_share_a_title(pages):
     titles = [re.search(r"<title>(.*?)</title>", pages[f"{document}.html"], re.S)[1].strip() for document in DOCUMENTS]
     assert sorted(set(titles)) == sorted(titles)
+
+
+CITATION = re.compile(
+    r"([A-Z][\w’-]+(?: et al\.| and [A-Z]\w+)) \(?((?:19|20)\d\d[a-z]?)\b"
+)  # "He et al. (2016a", "Wu and He 2018"
+
+
+def ascii_text(markup: str) -> str:
+    text = html.unescape(re.sub(r"<[^>]*>|[\[\]]", "", markup)).replace("ı", "i")
+    return " ".join(unicodedata.normalize("NFKD", text).replace("’", "'").encode("ascii", "ignore").decode().split())
+
+
+def test_every_citation_stands_among_the_references_as_the_text_writes_it(pages):
+    """With its letter, where authors have two papers of a year."""
+    labels = re.findall(r'<span class="label">(.*?)</span>\s*<p>', pages["book/references.html"], re.S)
+    labels = [ascii_text(label) for label in labels]
+    assert len(labels) == len(set(labels)) > 30
+    assert labels == sorted(labels, key=str.lower), "a reader looks for a name in the order of the alphabet"
+    missing, found = set(), 0
+    for document in DOCUMENTS:
+        page = pages[f"{document}.html"]
+        for authors, year in CITATION.findall(ascii_text(page[page.find("<article") : page.find("</article>")])):
+            found += 1
+            if f"{authors} {year}" not in labels:
+                missing.add(f"{document}: {authors} {year}")
+    assert found > 100, "the citations were not read"
+    assert not missing, failures(sorted(missing))
+
+
+def test_blocks_of_text_pages_name_their_language():
+    """Else commands for a terminal are coloured as Python."""
+    for path in sorted(ROOT.glob("book/*.md")):
+        fences = re.findall(r"^ *```(.*)$", path.read_text(encoding="utf-8"), re.M)
+        opening = fences[::2]
+        assert len(fences) % 2 == 0 and all(opening), f"{path.name}: {opening}"
+
+
+def test_page_for_missing_addresses_leads_to_the_start_and_to_the_search(pages):
+    page = pages["404.html"]
+    links = re.findall(r'href="([^"]*)"', page[page.find("<article") : page.find("</article>")])
+    assert {site_prefix(), f"{site_prefix()}search.html"} <= set(links)
 
 
 def test_images_say_what_is_seen(pages):
@@ -140,7 +185,8 @@ def test_address_of_the_site_is_used_where_it_must_be_absolute(site, pages):
 
 # The browser
 
-BROWSER_PROBLEMS = """() => {
+BROWSER_PROBLEMS = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); // boxes say where they go on
   const problems = [], width = document.documentElement.clientWidth, wide = document.documentElement.scrollWidth;
   if (wide > width) problems.push(`the page is ${wide} px wide`);
   const scrolls = (element) => {
@@ -153,6 +199,14 @@ BROWSER_PROBLEMS = """() => {
     if (!size || right <= width + 1 || getComputedStyle(element).position === "absolute" || scrolls(element)) continue;
     problems.push(`${element.tagName} ends at ${Math.round(right)} px: ${element.textContent.trim().slice(0, 50)}`);
     break;
+  }
+  for (const box of document.querySelectorAll(".bd-article *")) {
+    const style = getComputedStyle(box), folded = box.closest("details:not([open])");
+    if (!/auto|scroll/.test(style.overflowX) || box.scrollWidth <= box.clientWidth + 1) continue;
+    const name = `${box.tagName} with ${box.textContent.trim().slice(0, 40)}`;
+    if (width >= 1200 && box.matches(".cell_input pre")) problems.push(`a line of code is cut: ${name}`);
+    else if (!folded && box.tabIndex !== 0) problems.push(`scrolls, but not by keyboard: ${name}`);
+    else if (!folded && style.boxShadow === "none") problems.push(`scrolls and does not show it: ${name}`);
   }
   const count = (selector) => document.querySelectorAll(selector).length;
   const formulas = count("article .math"), set = count("article .math mjx-container");
@@ -215,6 +269,49 @@ WIDE_PARTS = """() => {
     <div class="cell"><div class="cell_output"><div class="output text_html">${table}</div></div></div>
     <p>${"unbreakable".repeat(30)} <code>${"unbreakable".repeat(30)}</code></p>`);
 }"""
+
+
+def darkness(box, edge: str) -> float:
+    """How much darker the first or last pixels of a box are than its middle, over its lowest rows."""
+    picture = pytest.importorskip("PIL.Image", reason="looks at pixels").open(io.BytesIO(box.screenshot())).convert("L")
+    width, height = picture.size
+    column = {"left": 3, "right": width - 4}[edge]
+    brightness = [sum(picture.getpixel((x, y)) for y in range(height - 8, height - 2)) / 6 for x in (width // 2, column)]
+    return brightness[0] - brightness[1]
+
+
+@pytest.mark.parametrize("part", ["table", "code"])
+def test_a_wide_part_has_a_shadow_where_it_goes_on_and_arrow_keys_move_it(address, chromium, part):
+    page = chromium.new_page(viewport={"width": 390, "height": 844}, color_scheme="light")
+    page.goto(f"{address}{DOCUMENTS[0]}.html")
+    page.evaluate(WIDE_PARTS)
+    selector = {"table": ".pst-scrollable-table-container", "code": ".highlight pre"}[part]
+    box = page.locator(selector).last
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    assert darkness(box, "right") > 40 > 5 > abs(darkness(box, "left")), "at the start it goes on to the right"
+    box.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert box.evaluate("box => box.scrollLeft") > 60
+    box.evaluate("box => { box.blur(); box.scrollLeft = 100; }")
+    page.wait_for_timeout(200)
+    assert darkness(box, "right") > 40 < darkness(box, "left"), "in the middle it goes on to both sides"
+    box.evaluate("box => { box.scrollLeft = 1e6; }")
+    page.wait_for_timeout(200)
+    assert darkness(box, "left") > 40 > 5 > abs(darkness(box, "right")), "at the end it is complete"
+    page.close()
+
+
+def test_printed_sentences_wrap_on_a_phone_and_printed_columns_do_not(address, chromium):
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{address}book/01_degradation.html")
+    sentence = page.locator(".cell_output pre", has_text="plain-56 trains worse than plain-20").first
+    assert sentence.evaluate("box => box.scrollWidth <= box.clientWidth")
+    columns = page.locator(".cell_output pre", has_text="parameters  multiply-adds").first
+    assert columns.evaluate("box => getComputedStyle(box).whiteSpace") == "pre"
+    page.close()
 
 
 def test_wide_parts_scroll_inside_their_own_box(address, chromium):

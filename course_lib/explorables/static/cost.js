@@ -52,11 +52,11 @@
   }
 
   function bars(what, key, rows) {
-    const most = Math.max(...rows.map((row) => row[key])), left = 74, room = 196;
+    const most = Math.max(...rows.map((row) => row[key])), left = 74, room = 186;
     const children = rows.flatMap((row, i) => {
       const y = 26 + 24 * i, length = Math.max(1, (row[key] / most) * room);
       const share = row[key] / rows[0][key];
-      const times = i === 0 ? "" : share < 0.995 ? ` ÷ ${short(1 / share)}` : share > 1.005 ? ` × ${short(share)}` : " =";
+      const times = i === 0 ? "" : share < 0.995 ? ` (÷ ${short(1 / share)})` : share > 1.005 ? ` (× ${short(share)})` : " (same)";
       return [
         s("text", { x: left - 6, y: y + 13, "text-anchor": "end" }, row.name),
         s("rect", { x: left, y, width: length, height: 17, fill: `var(${row.colour})` }),
@@ -64,7 +64,8 @@
       ];
     });
     const label = `${what}: ${rows.map((row) => `${row.name} ${short(row[key])}`).join(", ")}`;
-    return picture(label, 150, [s("text", { x: left, y: 14, "font-weight": 700 }, what), children]);
+    return picture(label, 150, [s("text", { x: left, y: 14, "font-weight": 700 }, what),
+      s("text", { x: 354, y: 14, "text-anchor": "end", "font-size": 11 }, "in brackets: against standard"), children]);
   }
 
   define("cost", {

@@ -165,7 +165,8 @@
     const length = (value) => Math.max(value > 0 ? 1 : 0, (value / most) * 190), measure = MEASURES[key];
     const drawn = rows.map(({ name, own, other }, i) => {
       const y = 40 + 36 * i + (name === "total" ? 6 : 0), weight = name === "total" ? 700 : 400, share = other[key] / own[key];
-      const times = other[key] === 0 ? "" : share > 1.005 ? ` × ${short(share)}` : share < 0.995 ? ` ÷ ${short(1 / share)}` : " =";
+      const times = other[key] === 0 ? " (a pooling alone)" : share > 1.005 ? ` (× ${short(share)})`
+        : share < 0.995 ? ` (÷ ${short(1 / share)})` : " (same)";
       const shown = (which, value, text, at) => number(`${which}.${key}.${name}`, value, text, s,
         { x: left + length(value) + 5, y: at, "font-weight": weight });
       return [
@@ -180,7 +181,7 @@
       s("text", { x: left, y: 11, "font-weight": 700 }, measure.name),
       s("rect", { x: left, y: 19, width: 20, height: 11, fill: "var(--inception)" }), s("text", { x: left + 25, y: 29 }, "the module"),
       s("rect", { x: left + 106, y: 19, width: 20, height: 11, fill: "none", stroke: "var(--neutral)", "stroke-dasharray": "3 2" }),
-      s("text", { x: left + 131, y: 29 }, state.against === "naive" ? "naive, without faint 1×1" : "with whole kernels"), drawn,
+      s("text", { x: left + 131, y: 29 }, state.against === "naive" ? "naive form: no pale 1×1" : "with whole kernels"), drawn,
       s("text", { x: 354, y: 40 + 36 * rows.length + 19, "text-anchor": "end", "font-size": 11 }, measure.counted(module)),
     ]);
     figure.setAttribute("preserveAspectRatio", "xMidYMin"); // beside a taller module
