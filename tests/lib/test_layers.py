@@ -12,6 +12,7 @@ LAYERS = [
     {"data", "cost", "weights"},
     {"training", "probes"},
     {"figures", "listing", "explorables"},
+    {"scale"},
     {"quizzes"},
     {"grading"},
     {"check"},

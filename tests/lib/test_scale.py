@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from course_lib import models, scale
 from course_lib.data import load_data
 from course_lib.scale import load_recipe, run, train
 from course_lib.scale.batches import Batches, centred
+from course_lib.scale.curves import error_curves
 from course_lib.scale.recipe import recipe_of
 from course_lib.scale.several import Team
 
@@ -268,6 +270,27 @@ def test_recorded_runs_are_found_by_network_and_options(whole, tmp_path, monkeyp
     assert runs["cifar-resnet-20"][0].curve.train_loss == pytest.approx(whole.curve.train_loss, rel=1e-5)
     with pytest.raises(ValueError, match="no recorded run on 'mnist'; there are runs on: digits"):
         scale.recorded("mnist")
+
+
+def test_error_curves_show_every_seed_the_means_and_where_the_rate_falls(whole):
+    recipe = {**whole.recipe, "rate": [[0, 0.1], [8, 0.01]]}
+    seeds = [replace(whole, recipe=recipe, curve=replace(whole.curve, test_error=[60.0, last])) for last in (20.0, 30.0)]
+    kinds = {"plain-20": "plain", "ResNet-20": "residual", "ResNet-56": "residual"}
+    figure = error_curves({"plain-20": seeds[:1], "ResNet-20": seeds, "ResNet-56": seeds[1:]}, kinds)
+    plain, residual = figure.axes
+    assert [len(ax.lines) for ax in (plain, residual)] == [2 + 1, 2 * 3 + 2 + 1]
+    assert [text.get_text() for text in residual.texts] == ["ResNet-20", "ResNet-56"]
+    (mean,) = (line for line in residual.lines if list(line.get_ydata()) == [60, 25])
+    assert list(mean.get_xdata()) == [43, 84] and residual.lines[-1].get_xdata()[0] == 8
+    plt.close(figure)
+
+
+def test_error_curves_of_different_lengths_or_too_many_are_refused(whole):
+    longer = replace(whole, curve=replace(whole.curve, iteration=[43, 90]))
+    with pytest.raises(ValueError, match="the runs of ResNet-20 are not equally long"):
+        error_curves({"ResNet-20": [whole, longer]}, {"ResNet-20": "residual"})
+    with pytest.raises(ValueError, match="two networks of a kind"):
+        error_curves(dict.fromkeys("abc", [whole]), dict.fromkeys("abc", "plain"))
 
 
 def test_a_run_of_another_recipe_in_its_place_is_refused(tmp_path):
