@@ -253,7 +253,21 @@ def test_a_command_without_its_command_lists_them(arguments, command, capsys):
 
 
 def test_the_command_names_what_is_wrong(capsys):
-    for arguments, words in ((["models", "resnet50"], "resnet-50"), (["models", "alexnet", "--size", "20"], "63×63")):
+    for arguments, words in ((["models", "resnet51"], "resnet-50"), (["models", "alexnet", "--size", "20"], "63×63")):
         with pytest.raises(SystemExit) as stopped:
             cli.main(arguments)
         assert stopped.value.code == 2 and words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [
+        ("resnet50", "resnet-50"),
+        ("ResNet-50", "resnet-50"),
+        ("resnet20", "cifar-resnet-20"),
+        ("plain56", "cifar-plain-56"),
+        ("inception_v3", "inception-v3"),
+    ],
+)
+def test_a_network_answers_to_its_name_without_dashes(short, name):
+    assert models.entry(short).name == name
