@@ -81,4 +81,6 @@ def essence(source: str) -> str:
         if isinstance(node, DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
             first = node.body[0]
             lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
+            if len(node.body) == 1 and not isinstance(node, ast.Module):  # else nothing would be left of it
+                lines[first.lineno - 1] = " " * first.col_offset + "pass"
     return "\n".join(line.rstrip() for line in lines if line.strip())

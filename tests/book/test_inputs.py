@@ -55,6 +55,11 @@ def test_what_a_chapter_imports_matters_and_nothing_else(root, name, old, new, m
     assert (inputs.fingerprint(root, [CELL]) != before) == matters
 
 
+def test_a_class_that_is_a_docstring_alone_stays_a_class():
+    left = inputs.essence('class Stopped(KeyboardInterrupt):\n    """The run was stopped."""\n\nx = 1\n')
+    assert left == "class Stopped(KeyboardInterrupt):\n    pass\nx = 1"
+
+
 def test_magics_do_not_disturb():
     cell = "if True:\n    %pip install x\n!ls\nfrom course_lib import cost"
     assert set(inputs.imported(ROOT, cell)) == {ROOT / "course_lib/__init__.py", ROOT / "course_lib/cost.py"}
