@@ -4,9 +4,11 @@ import argparse
 import json
 import os
 import platform
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own messages are not results
 
@@ -48,6 +50,37 @@ def zero_init():
         yield name, partial(cifar_resnet, 110, in_channels=1, zero_init=zero), range(3), settings
 
 
+def bugs():
+    """ResNet-20 with one fault at a time: which of them do the curves give away?"""
+    data, build = load_data("digits"), partial(cifar_resnet, 20, in_channels=1)
+    healthy = {"epochs": 10, "lr": 0.02, "batch_size": 64}
+    yield "healthy", build, range(6), healthy
+    yield "rate too low", build, range(6), {**healthy, "lr": 0.0001}
+    yield "rate too high", build, range(6), {**healthy, "lr": 10.0}
+    for name, method in (("gradients not zeroed", "zero_grad"), ("step forgotten", "step")):
+        with mock.patch.object(torch.optim.SGD, method, lambda *_: None):
+            yield name, build, range(6), healthy
+    shuffled = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(0))
+    yield "labels shuffled", build, range(6), healthy, replace(data, y_train=data.y_train[shuffled])
+    yield "images not standardised", build, range(6), healthy, replace(data, x_test=grey_levels(data.x_test))
+    yield "statistics not updated", partial(without_statistics, build), range(6), healthy
+    yield "classes renumbered", build, range(6), healthy, replace(data, y_test=(data.y_test + 1) % data.num_classes)
+
+
+def grey_levels(images):
+    """Standardised digits as they were before, 0 to 16."""
+    return 16 * (images - images.min()) / (images.max() - images.min())
+
+
+def without_statistics(build):
+    """A network whose batch normalisations keep the averages that they begin with."""
+    net = build()
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = 0.0
+    return net
+
+
 def networks(names):
     """What networks of the catalogue cost: counted, and measured with one image on one core. For a quiet machine."""
     torch.set_num_threads(1)
@@ -74,7 +107,7 @@ def peak_bytes(net, image):
     return sum(value.nbytes for value in net.state_dict().values()) - unused + max(held)
 
 
-EXPERIMENTS = {experiment.__name__: experiment for experiment in (longer, rates, shortcuts, zero_init)}
+EXPERIMENTS = {experiment.__name__: experiment for experiment in (longer, rates, shortcuts, zero_init, bugs)}
 
 
 def main() -> None:
@@ -94,8 +127,8 @@ def main() -> None:
         rows.sort(key=lambda row: models.names().index(row["name"]))
     else:
         data = load_data("digits")
-        for network, build, seeds, settings in EXPERIMENTS[name]():
-            for run in fit_seeds({network: build}, data, seeds, **settings)[network]:
+        for network, build, seeds, settings, *other in EXPERIMENTS[name]():
+            for run in fit_seeds({network: build}, *(other or [data]), seeds, **settings)[network]:
                 errors = {what: [round(error, 2) for error in getattr(run, what)] for what in ("train_error", "test_error")}
                 rows.append({"network": network, "seed": run.seed, **settings, **errors})
             print(network, [row["train_error"][-1] for row in rows if row["network"] == network], flush=True)
