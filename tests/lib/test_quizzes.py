@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from course_lib.models import (
 )
 from course_lib.quizzes import Quiz, names, read
 from course_lib.results import load_networks
+from course_lib.scale import load_recipe
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 CHAPTERS = sorted(file.stem for file in BOOK.glob("[0-9]*.ipynb"))
@@ -171,6 +173,25 @@ def swapped():
     return written, meant, whole, written / 32, written + 512
 
 
+def when_the_rate_falls():
+    paper = load_recipe("he2015-cifar")
+    recipe = replace(paper, batch_size=64)
+
+    def first_drop(recipe, images):
+        at = next(step for step in range(recipe.iterations(images)) if recipe.rate_at(step, images) < recipe.rate_at(0, images))
+        return at * recipe.batch_size / images
+
+    per_epoch = 100_000 / recipe.batch_size
+    return first_drop(recipe, 100_000), recipe.epochs(100_000), first_drop(paper, 50_000), per_epoch
+
+
+def four_devices():
+    def step(images, fixed=10, each=0.5):
+        return fixed + each * images
+
+    return step(128) / step(32), 4, step(128) / step(32, fixed=0), step(128, each=1) / step(32, each=1)
+
+
 def ten_times_as_exact():
     def error(images):
         return 100 * math.sqrt(0.1 * 0.9 / images)
@@ -202,6 +223,7 @@ PROOFS = {
     "06_squeeze_excitation": (cheaper_ratio,),
     "07_inception_family": (crossed_then_small, residual_scale, smoothed_lead),
     "08_resnext": (wider_outside, swapped),
+    "09_at_scale": (when_the_rate_falls, four_devices),
     "10_choosing": (ten_times_as_exact,),
     "11_transfer": (moving_numbers, kept_once),
 }
@@ -266,6 +288,7 @@ FACTS = {  # beside them: numbers of the answers, and examples of how to write o
     "06_squeeze_excitation": lambda: [*facts_06(), "1.2"],
     "07_inception_family": lambda: ["0.2"],
     "08_resnext": lambda: ["278,528", "7.9"],
+    "09_at_scale": lambda: ["100,000"],
     "10_choosing": facts_10,
     "11_transfer": lambda: ["9,600", "4,800"],
 }
