@@ -64,13 +64,14 @@ class Lines:
     """Progress on a line that rewrites itself; where nobody watches, a line for each pass and each minute."""
 
     def __init__(self):
-        self.width, self.next = 0, time.monotonic()
+        self.width, self.pause = 0, 0.2 if sys.stdout.isatty() else 60
+        self.next = time.monotonic() + self.pause
 
     def __call__(self, line: str, ends: bool) -> None:
         watched = sys.stdout.isatty()
         if not ends and time.monotonic() < self.next:
             return
-        self.next = time.monotonic() + (0.2 if watched else 60)
+        self.next = time.monotonic() + self.pause
         text = "\r" + line.ljust(self.width) if watched else line
         self.width = 0 if ends else len(line)
         print(text, end="\n" if ends or not watched else "", flush=True)

@@ -222,11 +222,15 @@ PARTS = 4  # so that the pages are shared out among the processes that run the t
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_pages_in_the_browser(site, address, chromium, part):
-    """Wide and narrow, light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown."""
+def test_pages_in_the_browser(site, address, chromium, part, pytestconfig):
+    """Wide and narrow, light and dark: no error, no other host, nothing wider than the screen, formulas set, pictures shown.
+
+    ``make test`` sees each width and each theme once, ``make test-all`` every width in every theme.
+    """
     from playwright.sync_api import Error as PlaywrightError
 
-    found = []
+    every = list(itertools.product(WIDTHS, SCHEMES))
+    found, looks = [], every if pytestconfig.getoption("--all") else list(zip(WIDTHS, SCHEMES, strict=True))
     context = chromium.new_context()
     for name in site_pages(site)[part::PARTS]:
         page = context.new_page()
@@ -235,7 +239,7 @@ def test_pages_in_the_browser(site, address, chromium, part):
         page.goto(address + name)
         try:
             settle(page)
-            for width, scheme in itertools.product(WIDTHS, SCHEMES):
+            for width, scheme in looks:
                 page.set_viewport_size({"width": width, "height": 844})
                 page.emulate_media(color_scheme=scheme)
                 page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)

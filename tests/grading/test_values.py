@@ -56,13 +56,14 @@ def test_random_weights_fit_the_module():
 def test_graded_tests_draw_nothing_by_themselves(chapter):
     text = (ROOT / "tests" / "exercises" / f"test_{chapter}.py").read_text(encoding="utf-8")
     lines = [line.strip() for line in text.splitlines() if re.search(r"manual_seed|Generator\(|torch\.rand", line)]
-    assert [line for line in lines if "generator=" not in line] in ([], RESEEDED)
+    assert {line for line in lines if "generator=" not in line} <= RESEEDED
 
 
-RESEEDED = [
+RESEEDED = {
     "with torch.random.fork_rng(devices=[]):",
     "torch.manual_seed(seed)",
-]  # in a function that gets its seed from the test
+    "self.random = torch.Generator().manual_seed(seed)",
+}  # in functions that get their seed from the test
 
 
 # ------------------------------------------------------------------------------------------------- what an answer gave

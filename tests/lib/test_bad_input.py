@@ -62,7 +62,7 @@ CASES = {
     "groups that do not divide": (lambda: conv_macs(16, 32, 3, 8, 8, groups=5), "groups=5", "16", "32"),
     "a batch of no images": (lambda: latency(small(), (1, 8, 8), batch=0), "batch=0", "at least 1"),
     "too few repeats": (lambda: latency(small(), (1, 8, 8), repeats=2), "repeats=2", "at least 4"),
-    "an unknown network": (lambda: models.create("resnet50"), "'resnet50'", "resnet-50"),
+    "an unknown network": (lambda: models.create("resnet-51"), "'resnet-51'", "resnet-50"),
     "an option that a network does not have": (lambda: models.vgg(11), "depth=11", "16 and 19"),
     "an image too small for the network": (
         lambda: models.vgg(16, 2)(torch.zeros(1, 3, 16, 16)),
