@@ -1,7 +1,7 @@
 """Recipes: how a network is trained, as small data files, read from the papers line by line."""
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,6 @@ class Recipe:
         check_positive(epochs=epochs)
         part = epochs / self.epochs(images)
         return replace(self, length=self.length * part, rate=tuple((at * part, rate) for at, rate in self.rate))
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def names() -> list[str]:

@@ -419,7 +419,7 @@ def build(model: str, data: Data, options: Mapping[str, Any]) -> nn.Module:
 
 def depth(net: nn.Module) -> int:
     """Layers with weights on the way from the image to the scores: projections of shortcuts and gates stand beside it."""
-    aside = ("shortcut", *(name for name, layer in net.named_modules() if isinstance(layer, SqueezeExcitation)))
+    aside = tuple(name for name, layer in net.named_modules() if isinstance(layer, SqueezeExcitation))
     weighted = (name for name, layer in net.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     return sum(1 for name in weighted if "shortcut" not in name.split(".") and not name.startswith(aside))
 
@@ -432,9 +432,9 @@ def device_name(device: torch.device) -> str:
 
 def commit() -> str:
     """The commit of this package's checkout, and whether files have changed since; empty where it is no checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    git = ["git", "-C", str(Path(__file__).parents[1])]  # of the whole package: networks and data decide a run too
     try:
-        subprocess.run([*git, "ls-files", "--error-unmatch", Path(__file__).name], check=True, capture_output=True)
+        subprocess.run([*git, "ls-files", "--error-unmatch", "__init__.py"], check=True, capture_output=True)
         head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
         changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], capture_output=True).returncode
     except (OSError, subprocess.CalledProcessError):
