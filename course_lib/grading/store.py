@@ -96,7 +96,7 @@ class Store:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self.waiting = self.folder / "new"
+        self.waiting = self.folder / "not-accepted"
         self.damaged: list[int] = []  # numbers of the lines that the last reading could not use
 
     def append(self, rows: Iterable[dict]) -> None:
@@ -195,7 +195,7 @@ class Store:
         new = marks(self.rows(wanted), old)
         changed = changes(old, new)
         text = grades_csv(new, old).encode("utf-8-sig")  # with its mark, or spreadsheet programs garble accents
-        if self.waiting.exists():
+        if (self.waiting / "grades.csv").is_file():  # so it is ours, and not somebody's folder of that name
             shutil.rmtree(self.waiting)
         replace_file((self.waiting if changed and not accept else self.folder) / "grades.csv", text, lasting=True)
         return changed

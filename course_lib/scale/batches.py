@@ -24,7 +24,7 @@ class Batches:
     """
 
     def __init__(self, data: Data, recipe: Recipe, seed: int, device: torch.device, share: tuple[int, int] = (0, 1)):
-        self.images, self.labels = centred(data, recipe)[0].to(device), data.y_train.to(device)
+        self.images, self.labels = centred(data.x_train, data, recipe).to(device), data.y_train.to(device)
         self.size, self.seed, self.share = recipe.batch_size, seed, share
         self.pad = round(recipe.pad * data.x_train.shape[-1] / 32)
         self.flip = recipe.flip and data.name not in NOT_MIRRORED
@@ -72,9 +72,6 @@ def crop(images: Tensor, shift: Tensor, mirror: Tensor, pad: int) -> Tensor:
     return channels_last[one, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def centred(data: Data, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Training and test images (N, C, H, W) as the recipe wants them; ``Data`` holds them standardised by channel."""
-    if recipe.centre == "channel":
-        return data.x_train, data.x_test
-    mean = data.x_train.mean(0)
-    return data.x_train - mean, data.x_test - mean
+def centred(images: Tensor, data: Data, recipe: Recipe) -> Tensor:
+    """Images (N, C, H, W) of this data as the recipe wants them; ``Data`` holds them standardised by channel."""
+    return images if recipe.centre == "channel" else images - data.x_train.mean(0)

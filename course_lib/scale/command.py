@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
@@ -19,6 +20,8 @@ def main(options: argparse.Namespace) -> int:
         ValueError: for wrong usage, as ``train`` and ``load_data`` do.
     """
     recipe = load_recipe(options.recipe)
+    if options.download and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ValueError("--download is for one process: fetch the data once without torchrun, then leave it out")
     try:
         data = load_data(options.data, options.root, image_size=options.image_size, download=options.download)
         result = train(
@@ -38,9 +41,11 @@ def main(options: argparse.Namespace) -> int:
     except Stopped as stopped:
         print(f"\n{stopped}", file=sys.stderr)
         return 130
-    except (FileNotFoundError, FloatingPointError, MemoryError, ConnectionError) as error:
+    except (OSError, FloatingPointError, MemoryError) as error:  # a lost connection and a missing file are OSErrors
         print(f"\ncourse train: {error}", file=sys.stderr)
         return 1
+    if int(os.environ.get("RANK", 0)):  # of several processes one speaks
+        return 0
     first, last = result.curve.train_error[0], result.curve.train_error[-1]
     print(
         f"{result.model} on {result.data}, {recipe.name}, seed {result.seed}: test error {result.test_error:.2f} %, "

@@ -30,6 +30,7 @@ def error_curves(runs: Mapping[str, Sequence[Result]], kinds: Mapping[str, str])
     crowded = {kind: names for kind, names in panels.items() if len(names) > 2}
     if crowded:
         raise ValueError(f"two networks of a kind can be told apart in a panel, not {crowded}; draw some of them")
+    end = max(run.curve.iteration[-1] for seeds in runs.values() for run in seeds)
     figure, axes = plt.subplots(len(panels), squeeze=False, sharex=True, sharey=True, figsize=(5, 0.9 + 2.5 * len(panels)))
     for ax, (kind, names) in zip(axes.flat, panels.items(), strict=True):
         ends = []
@@ -47,7 +48,7 @@ def error_curves(runs: Mapping[str, Sequence[Result]], kinds: Mapping[str, str])
         label_line_ends(ax, last, ends)
         for place in drops(runs[names[0]][0]):
             ax.axvline(place, color=COLOURS["neutral"], linewidth=0.8, linestyle=":")
-        ax.set(ylabel="error (%)", xlim=(0, 1.02 * last), ylim=(-3, 100))
+        ax.set(ylabel="error (%)", xlim=(0, 1.02 * end), ylim=(-3, 100))
     ax.set_xlabel("iteration (dashed: training, solid: test)")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return figure

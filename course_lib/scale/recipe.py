@@ -1,7 +1,8 @@
 """Recipes: how a network is trained, as small data files, read from the papers line by line."""
 
 import json
-from dataclasses import dataclass, fields, replace
+import math
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Recipe:
         rate: pairs (position, learning rate), positions in ``unit`` and rising, the first at 0.
         between: "steps" holds a rate until the next pair, "lines" draws straight lines between pairs.
         centre: "pixel" subtracts the mean image of the training set, "channel" the mean of each channel. In both cases
-            each channel is divided by its deviation, which makes no difference to a network that normalises its first maps.
+            each channel is divided by its deviation; where a network normalises its first maps, only the channels' ratios count.
         pad: zeros around an image of 32 pixels before a crop of the old size; for other sizes in proportion.
         flip: mirror every second image, drawn at random; left out for data whose mirror images mean something else (digits).
     """
@@ -109,7 +110,10 @@ def recipe_of(name: str, stored: Any) -> Recipe:
             f"recipe {name}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}; see a recipe of the package"
         )
     try:
-        warm_up = stored["warm_up"] and WarmUp(**stored["warm_up"])
+        for field in ("length", "batch_size", "momentum", "weight_decay", "label_smoothing", "pad"):
+            if not is_number(stored[field]):
+                raise ValueError(f"{field}={stored[field]!r}: expected a number")
+        warm_up = None if stored["warm_up"] is None else WarmUp(**stored["warm_up"])
         rate = tuple((float(at), float(value)) for at, value in stored["rate"])
         recipe = Recipe(**{**stored, "name": name, "rate": rate, "warm_up": warm_up})
         check_positive(length=recipe.length, batch_size=recipe.batch_size)
@@ -125,7 +129,10 @@ def recipe_of(name: str, stored: Any) -> Recipe:
                 "pairs (position, rate), the first at 0, rising",
             ),
             ("rate", all(value >= 0 for _, value in rate), "rates of 0 or more"),
+            ("warm_up", warm_up is None or all(map(is_number, astuple(warm_up))), "null, or three numbers"),
+            ("flip", isinstance(recipe.flip, bool), "true or false"),
             ("momentum", 0 <= recipe.momentum < 1, "in [0, 1)"),
+            ("nesterov", isinstance(recipe.nesterov, bool), "true or false"),
             ("nesterov", not recipe.nesterov or recipe.momentum > 0, "false, or a momentum above 0"),
             ("weight_decay", recipe.weight_decay >= 0, "0 or more"),
             ("label_smoothing", 0 <= recipe.label_smoothing < 1, "in [0, 1)"),
@@ -137,3 +144,8 @@ def recipe_of(name: str, stored: Any) -> Recipe:
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe {name}: {error}") from error
     return recipe
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a JSON file is a number to compute with: no true or false, no infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

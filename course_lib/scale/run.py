@@ -60,9 +60,11 @@ class Result:
 
     Args:
         epochs, full_epochs: passes over the data, and those of the recipe at its full length.
-        threads: CPU threads of each process.
+        threads: of the CPU, for each process.
         test_error: percent, of the last iterate.
-        images_per_second: of all processes in training, evaluation and checkpoints aside.
+        device, processes, threads, precision, compiled, versions, command: of the last call, if the run was stopped and went on.
+        commit: of the last call too, at its start.
+        images_per_second: of all processes in training, compiling included, evaluation and checkpoints aside.
     """
 
     model: str
@@ -135,6 +137,7 @@ def train(
         say: gets a line of progress, and whether it is the last one of a pass.
     Raises:
         ValueError: if a name or value is unknown or does not fit, or the run's folder holds another run.
+        OSError: if the folder cannot be written.
         FloatingPointError: if the loss stops being a number.
         MemoryError: if the device has not enough memory.
         ConnectionError: if one of several processes has ended.
@@ -142,6 +145,8 @@ def train(
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is unknown; use {', '.join(PRECISIONS)}")
+    if seed < 0:
+        raise ValueError(f"seed={seed} must be 0 or more")
     name, options, full = models.entry(model).name, dict(options or {}), recipe.epochs(len(data.x_train))
     if epochs is not None:
         recipe = recipe.shortened(epochs, len(data.x_train))
@@ -149,7 +154,7 @@ def train(
     identity = {
         "model": name,
         "options": options,
-        "data": f"{data!r} with pixels {data.x_train.double().square().sum():.6e}, {data.x_test.double().sum():.6e}",
+        "data": f"{data!r}: {fingerprint(data.x_train, data.y_train)}; {fingerprint(data.x_test, data.y_test)}",
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "seed": seed,
     }
@@ -158,9 +163,9 @@ def train(
     with join(device) as team, memory_named(recipe, team), cores_of(team):
         one_gpu = team.device.type == "cuda" and team.processes == 1
         trainer = Trainer(identity, data, recipe, team, precision, one_gpu if compiled is None else compiled, place)
-        trainer.run(say)
+        trained = trainer.run(say)
         found = place / "result.json"
-        if team.leads and not found.exists():
+        if team.leads and (trained or not found.exists()):
             write_beside(found, lambda path: path.write_text(json_of(trainer.result(full, command)), encoding="utf-8"))
         return result_of(json.loads(team.from_leader(team.leads and found.read_text(encoding="utf-8"))))
 
@@ -172,7 +177,7 @@ class Trainer:
         if compiled and team.processes > 1:
             raise ValueError(f"a compiled step works with one process, and this run has {team.processes}; leave it out")
         self.identity, self.data, self.recipe, self.team, self.folder = identity, data, recipe, team, folder
-        self.precision, self.compiled = precision, compiled
+        self.precision, self.compiled, self.commit = precision, compiled, commit()
         torch.manual_seed(identity["seed"])
         self.net = build(identity["model"], data, identity["options"]).to(team.device)
         self.optimiser = torch.optim.SGD(
@@ -181,12 +186,13 @@ class Trainer:
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
             nesterov=recipe.nesterov,
-            fused=team.device.type == "cuda",
+            # Where the scaler of fp16 skips the first step, PyTorch's fused SGD goes on with a momentum that it never wrote.
+            fused=team.device.type == "cuda" and precision != "fp16",
         )
         self.scaler = torch.amp.GradScaler(team.device.type, enabled=precision == "fp16")
         self.state = self.load()
         self.batches = Batches(data, recipe, identity["seed"], team.device, (team.rank, team.processes))
-        self.x_test = centred(data, recipe)[1].to(team.device)
+        self.x_test = centred(data.x_test, data, recipe).to(team.device)
         self.spread = team.spread(self.net)
         self.losses = (
             torch.compile(self.judged, mode="reduce-overhead" if team.device.type == "cuda" else None)
@@ -234,12 +240,15 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------------- the run
 
-    def run(self, say: Callable[[str, bool], None]) -> None:
-        """From where the run is to its end. Every look adds up what all processes saw, and lets the run be stopped."""
+    def run(self, say: Callable[[str, bool], None]) -> bool:
+        """From where the run is to its end; whether any step was left. Every look adds up what all processes saw."""
         state, size, count = self.state, self.recipe.batch_size, len(self.data.x_train)
         total = self.recipe.iterations(count)
         every = LOOK if self.team.device.type == "cuda" else 1
         start, saved = time.perf_counter() - state.seconds, time.perf_counter()
+        begun = state.iteration
+        if self.team.leads:
+            self.folder.mkdir(parents=True, exist_ok=True)  # if it cannot be made, better now than after a minute
         self.net.train()
         with stop_asked() as asked:
             while state.iteration < total:
@@ -256,10 +265,11 @@ class Trainer:
                 state.iteration = last
                 state.training_seconds += time.perf_counter() - before
                 state.since = (state.since[0] + loss, state.since[1] + wrong, state.since[2] + last - first)
+                rate = self.rate(last - 1)
                 self.look_at_warm_up(wrong, last - first)
                 ends = last in (pass_ends, total)
                 if ends:
-                    self.record(start)
+                    self.record(rate, start)
                 state.seconds = time.perf_counter() - start
                 if self.team.leads:
                     say(self.line(total), ends)
@@ -268,6 +278,7 @@ class Trainer:
                     saved = time.perf_counter()
                 if stop and last < total:
                     raise Stopped(f"stopped after iteration {last} of {total}; the same command goes on from there")
+        return begun < total
 
     def look_at_warm_up(self, wrong: float, steps: int) -> None:
         state = self.state
@@ -276,8 +287,8 @@ class Trainer:
             error = 100 * state.window[0] / (state.window[1] * self.recipe.batch_size)
             state.warm, state.window = error < self.warm_up.until_train_error, (0.0, 0)
 
-    def record(self, start: float) -> None:
-        """An entry of the curve, with the test error: each process judges its share of the test images."""
+    def record(self, rate: float, start: float) -> None:
+        """An entry of the curve, with the last step's rate and the test error: each process judges its share of the images."""
         state, team = self.state, self.team
         mine = slice(team.rank, None, team.processes)
         labels = self.data.y_test[mine]
@@ -286,7 +297,7 @@ class Trainer:
         loss, mistakes, steps = state.since
         entry = {
             "iteration": state.iteration,
-            "rate": self.rate(state.iteration - 1),
+            "rate": rate,
             "train_loss": loss / steps,
             "train_error": 100 * mistakes / (steps * self.recipe.batch_size),
             "test_error": 100 * wrong / images,
@@ -326,8 +337,12 @@ class Trainer:
                 f"{self.folder} holds a run with another {' and '.join(differs)}; choose another folder, or remove this one"
             )
         self.net.load_state_dict(stored["net"])
+        fused = self.optimiser.defaults["fused"]
         self.optimiser.load_state_dict(stored["optimiser"])
-        self.scaler.load_state_dict(stored["scaler"])
+        for group in self.optimiser.param_groups:
+            group["fused"] = fused  # as this device and precision want it, and not those of the run before
+        if stored["scaler"]:  # empty, if the run before was none of fp16
+            self.scaler.load_state_dict(stored["scaler"])
         return State(**{**stored["state"], "curve": Curve(**stored["state"]["curve"])})
 
     def save(self) -> None:
@@ -361,7 +376,7 @@ class Trainer:
             precision=self.precision,
             compiled=self.compiled,
             versions={"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__},
-            commit=commit(),
+            commit=self.commit,
             command=command,
             test_error=state.curve.test_error[-1],
             seconds=state.seconds,
@@ -381,6 +396,8 @@ def json_of(result: Result) -> str:
 def recorded(data: str) -> dict[str, list[Result]]:
     """The runs on a data set that come with the package: network and options, "cifar-resnet-56 shortcut=C" → a run for each seed.
 
+    Of a network that was trained for several lengths only the longest runs are given.
+
     Raises:
         ValueError: if there is none on that data set.
     """
@@ -390,6 +407,9 @@ def recorded(data: str) -> dict[str, list[Result]]:
         if result.data == data:
             name = " ".join([result.model, *(f"{option}={value}" for option, value in result.options.items())])
             runs.setdefault(name, []).append(result)
+    for name, seeds in runs.items():
+        longest = max(run.epochs for run in seeds)
+        runs[name] = [run for run in seeds if run.epochs == longest]
     if not runs:
         known = ", ".join(sorted({one["data"] for one in stored})) or "none"
         raise ValueError(f"no recorded run on {data!r}; there are runs on: {known}")
@@ -401,9 +421,15 @@ def result_of(stored: Mapping[str, Any]) -> Result:
     return Result(**{**stored, "curve": Curve(**stored["curve"])})
 
 
+def fingerprint(images: Tensor, labels: Tensor) -> str:
+    """What tells this data from other data of its name and shape, and is the same with any number of threads."""
+    places = torch.arange(1, len(labels) + 1)
+    some = images[:: 1 + len(images) // 1000]
+    return f"pixels {some.double().abs().sum():.3e}, labels {int((labels * places).sum())}"
+
+
 def write_beside(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file under another name and rename it: whoever reads it finds the old one or the new one, and never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
     write(beside)
     os.replace(beside, path)
@@ -418,7 +444,10 @@ def build(model: str, data: Data, options: Mapping[str, Any]) -> nn.Module:
 
 
 def depth(net: nn.Module) -> int:
-    """Layers with weights on the way from the image to the scores: projections of shortcuts and gates stand beside it."""
+    """Layers with weights between image and scores, but for projections of shortcuts and gates, which stand beside the way.
+
+    This is the depth of a network without parallel branches; of those (inception) it counts the layers of all.
+    """
     aside = tuple(name for name, layer in net.named_modules() if isinstance(layer, SqueezeExcitation))
     weighted = (name for name, layer in net.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     return sum(1 for name in weighted if "shortcut" not in name.split(".") and not name.startswith(aside))

@@ -64,7 +64,7 @@ def join(device: str | torch.device | None) -> Iterator[Team]:
     """The team that torchrun's variables describe, or this process alone; the device is this process's own.
 
     Raises:
-        ValueError: if the device is not on this machine.
+        ValueError: if the device is not on this machine, or not every process of this machine has a GPU of its own.
         ConnectionError: if another process of the team has ended.
     """
     processes = int(os.environ.get("WORLD_SIZE", 1))
@@ -73,7 +73,10 @@ def join(device: str | torch.device | None) -> Iterator[Team]:
         yield Team(0, 1, chosen)
         return
     if chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        local, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= there:
+            raise ValueError(f"process {local} has no GPU of its own: this machine has {there}; use --nproc-per-node={there}")
+        chosen = torch.device("cuda", local)
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     team = Team(dist.get_rank(), processes, chosen)
@@ -110,11 +113,15 @@ class Summed(torch.autograd.Function):
 
 
 class BatchNormOverAll(nn.BatchNorm2d):
-    """Batch normalisation whose statistics in training are those of all processes' images: (N, C, H, W) stays."""
+    """Batch normalisation whose statistics in training are those of all processes' images: (N, C, H, W) stays.
+
+    Statistics of half-precision maps are taken in float32, as by the layer that this one stands for.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
+        given, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))
         values = x.numel() // x.shape[1] * dist.get_world_size()
         mean = Summed.apply(x.sum((0, 2, 3))) / values
         centred = x - mean[:, None, None]
@@ -124,4 +131,4 @@ class BatchNormOverAll(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * values / (values - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(given)

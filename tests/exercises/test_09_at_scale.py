@@ -125,7 +125,7 @@ def test_rate_at_iterations(answers):
         compare_rates(answers, iteration, HE, 1 + passed)
 
 
-@points(1, "rate_at", hint="Divide by 10 for each drop that has passed, however many there are, starting from base.")
+@points(1, "rate_at", hint="Does your code work where there is no drop, or five of them? And at which rate does it begin?")
 def test_rate_at_any_number_of_drops(answers):
     """Other first rates; no drop, one, and many"""
     for iteration in (0, 5, 10**6):
@@ -232,7 +232,7 @@ def portions(seed: int, sizes: Tensor, weights: int) -> tuple[Tensor, Tensor]:
     """A gradient for every image, averaged over each portion; and over all."""
     single = normal(seed, int(sizes.sum()), weights, dtype=torch.float64) + torch.arange(weights, dtype=torch.float64)
     parts = single.split(sizes.flatten().tolist())
-    means = torch.stack([part.mean(0) + 0 * place for place, part in enumerate(parts)])
+    means = torch.stack([part.mean(0) for part in parts])
     return means.reshape(*sizes.shape, weights), single.mean(0)
 
 
@@ -250,7 +250,7 @@ def test_large_batch_step_of_equal_portions(answers):
         compare_gradients(answers, 40 + seed, sizes)
 
 
-@points(1, "large_batch_step", hint="A mean times the number of its images is a sum. Sums can be added, and divided at the end.")
+@points(1, "large_batch_step", hint="Of two portions, of 200 and of 56 images, whose mean should count more, and how much more?")
 def test_large_batch_step_of_unequal_portions(answers):
     """The gradient of the whole batch, from portions of several sizes"""
     compare_gradients(answers, 50, [[200, 56]])
@@ -276,7 +276,11 @@ def test_large_batch_step_scales_the_rate(answers):
             assert math.isclose(found, expected, rel_tol=1e-6), f"{case}: your rate is {found:.6g}, expected {expected:.6g}"
 
 
-@points(1, "large_batch_step", hint="At which part of five epochs is the iteration? That part of the way from 0.1 has been gone.")
+@points(
+    1,
+    "large_batch_step",
+    hint="Which part of five epochs is over? Where is the rate at their start, half-way, at their end?",
+)
 def test_large_batch_step_warms_up(answers):
     """From 0.1 to the full rate within five epochs, by the same amount at each step"""
     for images, per_epoch in [(1024, 50), (8192, 157), (512, 1), (300, 10), (256, 10)]:

@@ -178,11 +178,11 @@ def test_a_second_run_grades_only_what_changed_and_replaces_no_mark_unasked(fold
     new = now.pop("results.jsonl").decode().removeprefix(before)
     assert {json.loads(line)["student"] for line in new.splitlines()} == {"ben"}
     assert "would change" in screen and "ben (ben), total: 3 → 6 (+3)" in screen and "out of" not in screen
-    held = {name.removeprefix("new/"): now.pop(name) for name in list(now) if name.startswith("new/")}
+    held = {name.removeprefix("not-accepted/"): now.pop(name) for name in list(now) if name.startswith("not-accepted/")}
     assert now == {name: content for name, content in old.items() if name != "results.jsonl"}
     assert held.keys() == now.keys() and b"6 of 6 points" in held["feedback/ben.html"]
     grade("--accept-changes")
-    assert table(folder)["ben"]["total"] == "6" and not (folder / "results" / "new").exists()
+    assert table(folder)["ben"]["total"] == "6" and not (folder / "results" / "not-accepted").exists()
     assert contents(folder / "results") | held == contents(folder / "results")
 
 

@@ -274,12 +274,21 @@ def test_marks_change_only_when_accepted(store):
     ]
     assert [change.what for change in changed] == ["total"] * 3 + ["double"] * 3
     assert grades(store)["ada"]["total"] == "2" and "eve" not in grades(store)
-    assert grades(store, "new/grades.csv")["ada"]["total"] == "0"
+    assert grades(store, "not-accepted/grades.csv")["ada"]["total"] == "0"
     (store.waiting / "feedback").mkdir()
     assert store.write_grades(accept=True) == changed
     assert grades(store)["ada"]["total"] == "0" and "eve" in grades(store)
     assert not store.waiting.exists()
     assert store.write_grades() == []
+
+
+def test_a_folder_of_somebody_else_in_the_place_of_held_back_marks_is_left_alone(store):
+    store.append([row()])
+    theirs = store.waiting / "hand-in.ipynb"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("{}")
+    store.write_grades()
+    assert theirs.read_text() == "{}"
 
 
 def test_who_is_not_among_the_hand_ins_any_more_is_told_apart_from_who_has_no_mark(store):
