@@ -12,12 +12,16 @@ What lies directly in the folder (or in the one zip in it) belongs to a student 
 | Gradescope | ``submission_6789/notebook.ipynb`` beside ``submission_metadata.yml`` | the student ids in that file |
 | Google Classroom | ``Ana López - notebook.ipynb`` | Ana López |
 | none | ``ana/…``, ``ana.zip``, ``ana.ipynb`` | ana |
+
+Inside a folder or zip of the last kind, names that only Moodle, Gradescope or Canvas give count as well, unless the roster knows
+whose the folder or zip is.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +33,7 @@ from course_lib.grading.roster import Roster, read_roster
 
 CANVAS = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_(?P<number>\d{2,})_(?P<file>.+)", re.DOTALL)
 CANVAS_ANONYMOUS = re.compile(r"(?P<late>LATE_)?(?P<id>anon_[^\W_]+)_(?P<number>\d{2,})_(?P<file>.+)", re.DOTALL)
+CANVAS_INSIDE = re.compile(r"[^\W_]+(_LATE)?(_(?!20\d{6}_)\d{3,}){2}(?<=\d{5})_.+", re.DOTALL)  # no small numbers, no dates
 CANVAS_TEXT = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<id>\d+)_(?P<file>text|link)\.html", re.DOTALL)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?", re.DOTALL)
 GRADESCOPE = re.compile(r"submission_(?P<number>\d+)")
@@ -127,7 +132,7 @@ def find_hand_ins(
         raise NotebookError(f"{folder}: there is no such file or folder")
     with ExitStack() as stack:
         files = _class_level(files_in(folder), known, stack)
-        units = _units(files, known)
+        units = _units(files, known, stack)
         hand_ins = [hand_in for unit in units for hand_in in _hand_ins_or_fault(unit, exercises, elsewhere)]
     places = {student.student: place for place, student in enumerate(known.students)}
     hand_ins.sort(key=lambda one: (places.get(one.student, len(places)), one.student.casefold(), one.student, one.path))
@@ -175,23 +180,10 @@ def _is_student(file: File, known: Roster) -> bool:
     return known.find(owner.ids, owner.name)[0] is not None
 
 
-def _units(files: list[File], known: Roster) -> list[_Unit]:
+def _units(files: list[File], known: Roster, stack: ExitStack) -> list[_Unit]:
     """The files by student; students of the roster without any come last."""
-    groups = {}
-    for file in files:
-        if file.parts == (METADATA,) and not file.problem and file.size <= MAX_METADATA:
-            with file.open() as stream:
-                groups = _gradescope(stream.read().decode("utf-8", "replace"))
-    classroom = _has_classroom_names(files)
     units: dict[object, _Unit] = {}
-    for file in files:
-        if len(file.parts) == 1 and (file.suffix in CLASS_FILES or file.name.lower().startswith("readme")):
-            continue
-        owners = groups.get(file.parts[0]) or [_platform_owner(file)]
-        if owners == [None]:
-            match = CLASSROOM.fullmatch(file.name) if len(file.parts) == 1 else None
-            person = match and COPY.sub("", match["name"])
-            owners = [_Owner(person, person) if match and (classroom or known.find((), person)[0]) else _plain_owner(file)]
+    for owners, file in _owned(files, known, stack):
         for owner in owners:
             student, flag = known.find(owner.ids, owner.name)
             unit = units.setdefault(
@@ -213,6 +205,90 @@ def _units(files: list[File], known: Roster) -> list[_Unit]:
         taken.add(student)
         unit.student = student
     return list(units.values())
+
+
+def _owned(files: list[File], known: Roster, stack: ExitStack) -> list[tuple[list[_Owner], File]]:
+    """All files that can be somebody's, and whose they are."""
+    groups = next((_groups(file) for file in files if file.parts == (METADATA,)), {})
+    classroom = _has_classroom_names(files)
+    outer: list[tuple[list[_Owner], File]] = []
+    plain: dict[str, list[File]] = {}  # folders and zips with no name of a platform
+    for file in files:
+        if _is_nobodys(file):
+            continue
+        owners = groups.get(file.parts[0]) or [_platform_owner(file)]
+        if owners == [None]:
+            match = CLASSROOM.fullmatch(file.name) if len(file.parts) == 1 else None
+            person = match and COPY.sub("", match["name"])
+            owners = [_Owner(person, person) if match and (classroom or known.find((), person)[0]) else _plain_owner(file)]
+            if owners == [_plain_owner(file)]:
+                plain.setdefault(file.parts[0], []).append(file)
+        outer.append((owners, file))
+    inside = {name: _inside(own, stack) for name, own in plain.items() if not _is_student(own[0], known)}
+    inside = {name: found for name, found in inside.items() if found}
+
+    def people(found: Iterable[tuple[list[_Owner], File]]) -> set[object]:
+        return {known.find(owner.ids, owner.name)[0] or owner.key for owners, _ in found for owner in owners}
+
+    # A student may have made the zip: it cannot speak for somebody who is named elsewhere too.
+    named = Counter(people(one for one in outer if one[1].parts[0] not in inside))
+    within = {name: people(one for one in found if one[0] != [_plain_owner(one[1])]) for name, found in inside.items()}
+    named.update(person for found in within.values() for person in found)
+    for name, found in inside.items():
+        if all(named[person] == 1 for person in within[name]):
+            outer = [one for one in outer if one[1].parts[0] != name] + found
+    return outer
+
+
+def _inside(files: list[File], stack: ExitStack) -> list[tuple[list[_Owner], File]]:
+    """All files of a folder or zip, and whose they are by names of platforms inside it; nothing if there are none.
+
+    The outermost such name counts. What has none stays with the folder or zip.
+    """
+    files = [inner for file in files for inner in _unpacked_export(file, stack)]
+    exports: dict[tuple[str, ...], dict[str, list[_Owner]]] = {}  # folders and zips, with what Gradescope's list there says
+    for file, depth, inner in _levels(files):
+        if inner.parts == (METADATA,) and (groups := _groups(file)):
+            exports[file.parts[:depth]] = groups
+        elif _is_unmistakable(inner):
+            exports.setdefault(file.parts[:depth], {})
+    if not exports:
+        return []
+    found: dict[File, list[_Owner]] = {file: [_plain_owner(file)] for file in files}
+    for file, depth, inner in reversed(list(_levels(files))):  # the outermost at last
+        if (groups := exports.get(file.parts[:depth])) is not None:
+            if _is_nobodys(inner):
+                found.pop(file, None)
+            elif owners := groups.get(inner.parts[0]) or list(filter(None, [_platform_owner(inner)])):
+                found[file] = owners
+    return [(owners, file) for file, owners in found.items()]
+
+
+def _levels(files: Iterable[File]) -> Iterator[tuple[File, int, File]]:
+    """Each file as it looks from inside the folders and zips around it, the outermost first."""
+    for file in files:
+        for depth in range(1, min(len(file.parts), MAX_ABOVE + 1)):
+            yield file, depth, replace(file, parts=file.parts[depth:])
+
+
+def _unpacked_export(file: File, stack: ExitStack) -> list[File]:
+    """The files of a zip with names of platforms; any other file as it is."""
+    if file.suffix == ".zip" and len(file.parts) <= MAX_ABOVE:
+        with ExitStack() as look, suppress(Refused):  # closed again: there may be a zip for each student
+            levels = _levels(members(file, look))
+            if any(inner.parts == (METADATA,) or _is_unmistakable(inner) for _, _, inner in levels):
+                return members(file, stack)
+    return [file]
+
+
+def _is_unmistakable(file: File) -> bool:
+    """Whether nobody but Moodle or Canvas gives such a name."""
+    first = file.parts[0]
+    return bool(MOODLE.fullmatch(first) or (len(file.parts) == 1 and CANVAS_INSIDE.fullmatch(first)))
+
+
+def _is_nobodys(file: File) -> bool:
+    return len(file.parts) == 1 and (file.suffix in CLASS_FILES or file.name.lower().startswith("readme"))
 
 
 def _platform_owner(file: File) -> _Owner | None:
@@ -238,6 +314,17 @@ def _plain_owner(file: File) -> _Owner:
     if len(file.parts) == 1:
         name = COPY.sub("", name.removesuffix(Path(name).suffix).removesuffix(".ipynb")) or name
     return _Owner(name, name, ids=(name,))
+
+
+def _groups(file: File) -> dict[str, list[_Owner]]:
+    """Who handed in each folder, from a file that may be Gradescope's list."""
+    if file.problem or file.size > MAX_METADATA:
+        return {}
+    try:
+        with file.open() as stream:
+            return _gradescope(stream.read().decode("utf-8", "replace"))
+    except Exception:  # a hostile zip can raise anything
+        return {}
 
 
 def _gradescope(text: str) -> dict[str, list[_Owner]]:

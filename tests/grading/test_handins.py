@@ -183,6 +183,47 @@ def test_google_classroom(find):
     assert "only a link to a notebook. Hand in the notebook itself: File > Download" in problems(found)["Cem Can"]
 
 
+EMIL = "Emil Fährmann_12345_assignsubmission_file_/02.ipynb"
+EXPORTS = {  # what platforms name stands inside something with a plain name, one student alone
+    "moodle.zip": ({"moodle.zip": zipped({EMIL: ipynb(SCALE)})}, ("12345", "Emil Fährmann")),
+    "moodle.zip of two": ({"m.zip": zipped({EMIL: ipynb(SCALE), EMIL.replace("l F", "e F"): b""})}, ("12345", "Emil Fährmann")),
+    "moodle folder": ({f"week 2/group B/{EMIL}": ipynb(SCALE)}, ("12345", "Emil Fährmann")),
+    "canvas.zip": ({"all.zip": zipped({"lee_LATE_222_67999_02.ipynb": ipynb(SCALE)})}, ("222", "lee")),
+    "gradescope.zip": (
+        {"x.zip": zipped({f"a/{name}": data for name, data in {"submission_metadata.yml": METADATA.encode()}.items()}
+                         | {"a/submission_11/b.ipynb": ipynb(SCALE)})},
+        ("0101", "Ana García"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("roster", [None, "id,name\nanna,Anna\nben,Ben\n"])
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_a_platforms_name_counts_beside_loose_notebooks(find, kind, roster):
+    files, expected = EXPORTS[kind]
+    found = find({"anna.ipynb": ipynb(), "ben.ipynb": ipynb(), "carl.zip": zipped({"x.ipynb": ipynb()})} | files, roster)
+    assert problems(found) == {}
+    assert {(one.student, one.name, one.cells) for one in found if one.student not in ("anna", "ben", "carl")} == {
+        (*expected, (SCALE,))
+    }
+    assert len(found) == 4
+
+
+def test_a_platforms_name_inside_a_zip_is_found_on_the_roster(find):
+    found = find({"anna.ipynb": ipynb(), "m.zip": zipped({EMIL: ipynb(SCALE)})}, "id,name\nanna,Anna\n77,Emil Fährmann\n")
+    assert [(one.student, one.cells, one.problem) for one in found] == [("anna", (DOUBLE,), ""), ("77", (SCALE,), "")]
+
+
+def test_a_zip_with_a_students_name_is_theirs_whatever_stands_inside(find):
+    found = find({"anna.ipynb": ipynb(), "ben.zip": zipped({EMIL: ipynb(SCALE)})}, "id,name\nanna,Anna\nben,Ben\n")
+    assert [(one.student, one.cells) for one in found] == [("anna", (DOUBLE,)), ("ben", (SCALE,))]
+
+
+@pytest.mark.parametrize("name", ["model_34_50_x", "hw_3_20241105_x", "hw_20241105_101500_x", "run_100_1000_x"])
+def test_a_notebook_with_numbers_in_its_name_stays_in_its_folder(find, name):
+    assert students(find({"anna.ipynb": ipynb(), f"ben/{name}.ipynb": ipynb()})) == ["anna", "ben"]
+
+
 def test_a_title_before_the_name_is_no_student(find):
     assert students(find({"Homework 6 - Ana.ipynb": ipynb()}) + find({"Homework 6 - Bob.ipynb": ipynb()})) == [
         "Homework 6 - Ana",
@@ -493,6 +534,21 @@ def test_a_zip_of_a_student_cannot_speak_for_others(find):
     found = find({"ana.zip": zipped(forged), "leebob_222_67999_hw.ipynb": ipynb(), "ben.zip": zipped({"x.ipynb": ipynb(SCALE)})})
     assert students(found) == ["222", "ana", "ben"]
     assert found[0].cells == (DOUBLE,) and "export of several students" in found[1].problem
+
+
+@pytest.mark.parametrize("genuine", [EMIL, f"real.zip/{EMIL}"])
+def test_a_name_inside_a_zip_takes_nothing_from_the_student_who_has_it(find, genuine):
+    """Two that claim the same name are both left to the names outside, which the instructor gave."""
+    files = {"mallory.zip": zipped({EMIL: ipynb()}), "anna.ipynb": ipynb()}
+    files |= {"real.zip": zipped({EMIL: ipynb(SCALE)})} if genuine.startswith("real") else {genuine: ipynb(SCALE)}
+    found = {one.student: one.cells for one in find(files)}
+    assert found["mallory"] == (DOUBLE,) and (DOUBLE,) not in (found.get("12345"), found.get("real"))
+
+
+def test_a_damaged_list_of_a_platform_inside_a_zip_stops_nobody(find):
+    broken = bytearray(zipped({"submission_metadata.yml": METADATA.encode(), "submission_11/a.ipynb": ipynb()}))
+    broken[60] ^= 0xFF
+    assert students(find({"anna.ipynb": ipynb(), "ben.zip": bytes(broken)})) == ["anna", "ben"]
 
 
 def test_names_that_look_alike_stay_apart(find):
