@@ -2,7 +2,8 @@
 
 An answer is compared as the syntax tree of its code, with everything it uses: layout, comments, documentation, annotations and
 the names of its variables make no difference. Each run of tokens that stands in two answers, but not in the stub or the
-solution, counts; the more others have it too, the less.
+solution, counts; the more others have it too, the less. An answer with fewer such runs than make a pair is not compared: whoever
+changes one token of the solution has about as many, so agreeing in fewer says nothing.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from course_lib.grading import run
 from course_lib.grading.handins import HandIn, find_hand_ins
-from course_lib.grading.notebook import IMPORTS, Source, read_notebook
+from course_lib.grading.notebook import IMPORTS, Source, attempted, read_notebook
 from course_lib.grading.words import line
 
 RUN = 10  # tokens; a line of code has about as many
@@ -109,8 +110,16 @@ def _runs(answer: list[str]) -> set[tuple[str, ...]]:
     return {tuple(answer[start : start + RUN]) for start in range(len(answer) - RUN + 1)}
 
 
-def similar(hand_ins: Iterable[HandIn], known: Iterable[Source]) -> list[Pair]:
-    """Pairs of hand-ins that agree, by exercise, the most striking first.
+def why_not_compared(answer: list[str], known: Iterable[list[str]]) -> str:
+    """Why an answer has too little of its own to agree with any other; empty if it has enough."""
+    runs = _runs(answer)
+    if len(runs) < LEAST:
+        return "short"
+    return "like the published solution" if len(runs.difference(*map(_runs, known))) < LEAST else ""
+
+
+def similar(hand_ins: Iterable[HandIn], known: Iterable[Source]) -> tuple[list[Pair], Counter[str]]:
+    """Pairs of hand-ins that agree, by exercise, the most striking first; and how many answers are not compared, by reason.
 
     Args:
         hand_ins: of :func:`find_hand_ins`; those that cannot be read have no answers.
@@ -121,18 +130,19 @@ def similar(hand_ins: Iterable[HandIn], known: Iterable[Source]) -> list[Pair]:
     for hand_in in hand_ins:
         source = Source(hand_in.cells)
         for chapter, exercise in _answered(source):
-            if exercise in hand_in.exercises:
+            if exercise in hand_in.exercises and attempted(source, exercise):
                 answers[chapter, exercise][hand_in.student] = tokens(source, exercise)
                 files[hand_in.student, chapter] = hand_in.path
     expected: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
     for source in known:
         for chapter, exercise in _answered(source):
             expected[chapter, exercise].append(tokens(source, exercise))
-    found = []
+    found, left_out = [], Counter()
     for (chapter, exercise), written in sorted(answers.items()):
+        left_out.update(filter(None, (why_not_compared(answer, expected[chapter, exercise]) for answer in written.values())))
         for a, b, runs, share in pairs(written, expected[chapter, exercise]):
             found.append(Pair(chapter, exercise, a, b, files[a, chapter], files[b, chapter], round(runs, 1), round(share, 3)))
-    return found
+    return found, left_out
 
 
 def _answered(source: Source) -> Iterable[tuple[str, str]]:
@@ -154,10 +164,12 @@ def main(options: argparse.Namespace) -> int:
     """Print the pairs that agree; returns 0. Stubs and solutions come from the current folder, where it is a course's."""
     names = set().union(*map(run.exercises, run.tests_folder().glob("test_*.py")))
     known = [read_notebook(path) for folder in ("exercises", "solutions") for path in sorted(Path(folder).glob("*.ipynb"))]
-    found = similar(find_hand_ins(options.folder, names), known)
+    found, left_out = similar(find_hand_ins(options.folder, names), known)
     if options.json:
         print(json.dumps([asdict(pair) for pair in found], indent=1, ensure_ascii=False))
         return 0
+    if found:
+        print(f"  {'runs':>6} {'share':>5}  student (file)")
     for exercise in dict.fromkeys((pair.chapter, pair.exercise) for pair in found):
         print(*exercise)
         for pair in found:
@@ -166,4 +178,7 @@ def main(options: argparse.Namespace) -> int:
                 print(f"{'':>16}{line(pair.second)} ({line(pair.second_file)})")
     agree = "1 pair agrees" if len(found) == 1 else f"{len(found)} pairs agree"
     print(f"{agree}; look at them: agreeing is no proof of copying" if found else agree)
+    if left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items(), reverse=True))
+        print(f"answers not compared, as too little in them is the student's own: {reasons}")
     return 0

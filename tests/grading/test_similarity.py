@@ -156,27 +156,46 @@ def hand_ins(tests_folder, tmp_path, monkeypatch, notebook):
 
 def test_what_the_solution_does_is_no_pair(hand_ins, capsys, tmp_path, notebook):
     notebook(ODD).rename(tmp_path / "solutions" / "01_double.ipynb")
-    assert run(hand_ins, capsys) == "0 pairs agree\n"
+    said = run(hand_ins, capsys)
+    assert said.startswith("0 pairs agree\n") and said.endswith("student's own: 2 like the published solution\n")
+
+
+def test_it_is_said_which_answers_are_not_compared_and_why(hand_ins, capsys, notebook):
+    """The same wrong line of two, and the solution of one; who left the stub has no answer."""
+    for student, text in (("eve", "3 * x"), ("fay", "3 * x"), ("gus", "2 * x"), ("hal", None)):
+        notebook(SOLUTION.replace("2 * x", text) if text else STUB).rename(hand_ins / f"{student}.ipynb")
+    said = run(hand_ins, capsys)
+    assert said.endswith("answers not compared, as too little in them is the student's own: 3 short\n") and "eve" not in said
+
+
+def test_one_token_changed_in_the_solution_is_compared():
+    """With another number in it, code that is no longer than the solution is the student's own."""
+    solution = "def double(x):\n    a, b = x.shape\n    return (x + 0).reshape(b, a).mean(1) * 2"
+    wrong = solution.replace("x + 0", "x + 1")
+    found = pairs({"ann": of(wrong), "bob": of(wrong)}, [of(solution)])
+    assert [pair[:2] for pair in found] == [("ann", "bob")]
+    assert similarity.why_not_compared(of(wrong), [of(solution)]) == ""
+    assert similarity.why_not_compared(of(solution), [of(solution)]) == "like the published solution"
 
 
 def test_only_what_a_hand_in_is_graded_on_counts(tests_folder):
     graded, old = (
         HandIn(name, name, f"{name}.ipynb", (dedent(ODD),), exercises=what) for name, what in (("a", ("double",)), ("b", ()))
     )
-    assert similarity.similar([graded, old], []) == []
-    assert len(similarity.similar([graded, replace(old, exercises=("double",))], [])) == 1
+    assert similarity.similar([graded, old], [])[0] == []
+    assert len(similarity.similar([graded, replace(old, exercises=("double",))], [])[0]) == 1
 
 
 def test_a_name_cannot_write_to_the_terminal(tests_folder, capsys, monkeypatch):
     found = [HandIn(f"{n}\x1b[31m\r", "", f"{n}\n\x07.ipynb", (dedent(ODD),), exercises=("double",)) for n in "ab"]
     monkeypatch.setattr(similarity, "find_hand_ins", lambda *_: found)
     said = run("anywhere", capsys)
-    assert "a (a" in said and not {"\x1b", "\r", "\x07"} & set(said) and said.count("\n") == 4
+    assert "a (a" in said and not {"\x1b", "\r", "\x07"} & set(said) and said.count("\n") == 5
 
 
 def test_the_table_names_both_and_their_files(hand_ins, capsys):
     said = run(hand_ins, capsys)
-    assert said.startswith("01_double double\n") and said.endswith(
+    assert said.startswith("    runs share  student (file)\n01_double double\n") and said.endswith(
         "1 pair agrees; look at them: agreeing is no proof of copying\n"
     )
     assert "ann" in said and "cem" in said and "bob" not in said and "dan" not in said
