@@ -540,6 +540,25 @@ def test_beside_a_manual_mark_nobody_reads_that_there_is_none(tmp_path):
     assert "score" not in json.loads(files["gradescope/ada.json"])
 
 
+def test_the_instructors_comment_reaches_the_student_as_the_instructors_words(tmp_path):
+    given = {name: {"comment": "Let us talk <b>on Friday</b> *at* 10"} for name in ("4711", "bob", "kim")}
+    reports.write_all(marks(class_of_four(), given), tmp_path)
+    files = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    worksheet = cells(files["moodle.csv"])[1:]
+    for student, (*_, comment) in zip(("4711", "bob", "dan", "kim"), worksheet, strict=True):
+        page, told = files[f"feedback/{student}.html"].decode(), files[f"feedback/{student}.md"].decode()
+        output = json.loads(files[f"gradescope/{student}.json"]).get("output", "")
+        if student == "dan":
+            assert "Your instructor writes" not in page + told + output + comment
+            continue
+        said = 'Your instructor writes</h2><p class="words">Let us talk &lt;b&gt;on Friday&lt;/b&gt; *at* 10</p>'
+        assert said in page
+        assert "**Your instructor writes:**\n\n    Let us talk <b>on Friday</b> *at* 10\n" in told
+        assert output.startswith("Your instructor writes: Let us talk <b>on Friday</b> *at* 10")
+        assert comment.startswith("<b>Your instructor writes:</b> Let us talk &lt;b&gt;on Friday&lt;/b&gt; *at* 10")
+    assert worksheet[0][4].endswith("All tests passed.") and "no zero" in worksheet[3][4]
+
+
 def test_moodle_gets_its_worksheet(built):
     head, *lines = cells(built(*class_of_four())["moodle.csv"])
     assert head == ["Identifier", "Full name", "Grade", "Last modified (grade)", "Feedback comments"]

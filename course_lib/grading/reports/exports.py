@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from course_lib import __version__
-from course_lib.grading.reports.feedback import outcome_name, reason, title_of
+from course_lib.grading.reports.feedback import COMMENT, outcome_name, reason, title_of
 from course_lib.grading.results import NO_MARK
 from course_lib.grading.store import Mark, csv_text, replace_file
 from course_lib.grading.words import FAILED, cell, clean, file_name, html, line, number
@@ -88,8 +88,11 @@ def gradescope_results(mark: Mark) -> dict:
     }
     if mark.manual is not None:
         results["score"] = mark.manual
-    elif mark.problems:
-        results |= {"output": "There is no mark yet. This is no zero.", "output_format": "text"}
+    about = [f"{COMMENT}: {clean(mark.comment)}"] if mark.comment else []
+    if mark.final is None:
+        about.append("There is no mark yet. This is no zero.")
+    if about:
+        results |= {"output": "\n".join(about), "output_format": "text"}
     return results
 
 
@@ -183,7 +186,7 @@ def from_canvas(mark: Mark) -> bool:
 
 def _moodle_comment(mark: Mark) -> str:
     """What a student reads in Moodle, as HTML on one line, in which nothing can be taken for a formula."""
-    parts, said = [], set()
+    parts, said = [f"<b>{COMMENT}:</b> {html(mark.comment)}"] if mark.comment else [], set()
     for row in mark.rows:
         message, advice, hint = reason(row, said)
         if not row["test"]:
@@ -192,6 +195,8 @@ def _moodle_comment(mark: Mark) -> str:
             words = filter(None, (message, advice, f"Hint: {hint}" if hint else ""))
             head = f"<b>{html(row['exercise'])}: {html(title_of(row))}</b>"
             parts.append("<br>".join([f"{head} ({html(outcome_name(row))})", *map(html, words)]))
-    text = "<br><br>".join(parts) or "All tests passed."
+    if all(row["outcome"] == "passed" for row in mark.rows):
+        parts.append("All tests passed.")
+    text = "<br><br>".join(parts)
     text = text.replace("\n", "<br>")
     return re.sub("[=+\\-@\uff1d\uff0b\uff0d\uff20]", lambda match: f"&#{ord(match[0])};", text)

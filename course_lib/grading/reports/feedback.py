@@ -64,6 +64,8 @@ def student_page(mark: Mark) -> bytes:
     title = f"Feedback: {', '.join(map(chapter_name, chapters))}" if chapters else "Feedback on your hand-in"
     parts = [f'<h1>{html(title)}</h1><p class="quiet">{name(mark.name)}{_about(mark, html)}</p>']
     parts.append(f'<p class="score">{html(_score(mark))}</p>' if mark.final is not None else "")
+    if mark.comment:
+        parts.append(f'<div class="notice" role="note"><h2>{COMMENT}</h2>{words(mark.comment)}</div>')
     if exercises:
         parts.append(_strip([row for rows in exercises.values() for row in rows]))
     no_zero = f"<p>{_NO_ZERO}</p>" if mark.final is None else ""
@@ -99,6 +101,8 @@ def student_markdown(mark: Mark) -> str:
     lines.append(f"For {markdown(line(mark.name, 80))}{_about(mark, markdown)}")
     if mark.final is not None:
         lines.append(f"**{_score(mark)}**")
+    if mark.comment:
+        lines += [f"**{COMMENT}:**", *_code(mark.comment)]
     for row in mark.rows:
         if not row["test"]:
             lines += [f"**{_UNREAD}**", *_code(row["message"]), *([_NO_ZERO] if mark.final is None else [])]
@@ -129,6 +133,7 @@ def graded_how(rows: tuple[dict, ...]) -> list[str]:
     return texts
 
 
+COMMENT = "Your instructor writes"
 SAME = "the same as above"
 HINTED = ("wrong", "raised", "refused")
 _UNREAD = "Your hand-in could not be graded"
