@@ -533,11 +533,19 @@ def test_beside_a_manual_mark_nobody_reads_that_there_is_none(tmp_path):
     files = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     told = for_students(files)
     assert "no mark yet" not in told and "no total yet" not in told and "This is a link" in told
+    assert "Hand in" not in told and "hand in" not in told
     assert "1.5 of 2 points, as your instructor decided" in text(files["feedback/kim.html"])
     for student in ("kim", "dan"):
         results = json.loads(files[f"gradescope/{student}.json"])
         assert results["score"] == 1.5 and "output" not in results
     assert "score" not in json.loads(files["gradescope/ada.json"])
+
+
+def test_beside_a_manual_mark_no_request_to_hand_in_is_left_of_any_file(tmp_path):
+    said = "a. b.ipynb is not a notebook: not JSON (line 1). Save it, download it and hand that in; b.zip is a link. Hand it in"
+    for manual, expected in (("", said), ("1", "a. b.ipynb is not a notebook: not JSON (line 1); b.zip is a link")):
+        reports.write_all(marks([unread(message=said)], {"kim": {"manual": manual}}), tmp_path)
+        assert f'<p class="words">{expected}</p>' in (tmp_path / "feedback/kim.html").read_text()
 
 
 def test_the_instructors_comment_reaches_the_student_as_the_instructors_words(tmp_path):

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from course_lib import __version__
-from course_lib.grading.reports.feedback import COMMENT, outcome_name, reason, title_of
+from course_lib.grading.reports.feedback import COMMENT, outcome_name, reason, title_of, unread
 from course_lib.grading.results import NO_MARK
 from course_lib.grading.store import Mark, csv_text, replace_file
 from course_lib.grading.words import FAILED, cell, clean, file_name, html, line, number
@@ -71,7 +71,7 @@ def gradescope_results(mark: Mark) -> dict:
         visibility = row.get("visibility", "visible")
         test = {"name": f"{row['exercise']}: {line(title_of(row))}", "name_format": "text", "output_format": "text"}
         if not row["test"]:
-            test["name"], output = "Your hand-in can be graded", [clean(row["message"])]
+            test["name"], output = "Your hand-in can be graded", [clean(unread(row, mark))]
         if visibility == "hidden":
             test["name"] = (
                 f"{row['exercise']}: {line(row.get('title') or row['test'])}"  # for the instructor; students never see it
@@ -190,7 +190,7 @@ def _moodle_comment(mark: Mark) -> str:
     for row in mark.rows:
         message, advice, hint = reason(row, said)
         if not row["test"]:
-            parts.append(html(row["message"]) + ("<br>You have no mark yet. This is no zero." if mark.final is None else ""))
+            parts.append(html(unread(row, mark)) + ("<br>You have no mark yet. This is no zero." if mark.final is None else ""))
         elif row["outcome"] != "passed":
             words = filter(None, (message, advice, f"Hint: {hint}" if hint else ""))
             head = f"<b>{html(row['exercise'])}: {html(title_of(row))}</b>"

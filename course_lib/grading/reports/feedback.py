@@ -1,5 +1,6 @@
 """What a student reads: for every exercise what is right, what is wrong and where to look, never the answer."""
 
+import re
 from pathlib import Path
 from textwrap import wrap
 
@@ -71,7 +72,7 @@ def student_page(mark: Mark) -> bytes:
     no_zero = f"<p>{_NO_ZERO}</p>" if mark.final is None else ""
     for row in mark.rows:
         if not row["test"]:
-            parts.append(f'<div class="notice fault" role="note"><h2>{_UNREAD}</h2>{words(row["message"])}{no_zero}</div>')
+            parts.append(f'<div class="notice fault" role="note"><h2>{_UNREAD}</h2>{words(unread(row, mark))}{no_zero}</div>')
     if mark.final is None and exercises:
         parts.append(f'<p class="notice fault">{_NO_TOTAL}</p>')
     if len(exercises) > 1:
@@ -105,7 +106,7 @@ def student_markdown(mark: Mark) -> str:
         lines += [f"**{COMMENT}:**", *_code(mark.comment)]
     for row in mark.rows:
         if not row["test"]:
-            lines += [f"**{_UNREAD}**", *_code(row["message"]), *([_NO_ZERO] if mark.final is None else [])]
+            lines += [f"**{_UNREAD}**", *_code(unread(row, mark)), *([_NO_ZERO] if mark.final is None else [])]
     exercises = _exercises(mark)
     if mark.final is None and exercises:
         lines.append(_NO_TOTAL)
@@ -192,6 +193,11 @@ def title_of(row: dict) -> str:
         return "A hidden test"
     case = row["test"].partition("[")[2].removesuffix("]")
     return (row.get("title") or row["test"]) + (f" ({case})" if case else "")
+
+
+def unread(row: dict, mark: Mark) -> str:
+    """Why a hand-in could not be graded; also what to hand in instead, its last sentence, unless there is a mark by now."""
+    return row["message"] if mark.manual is None else re.sub(r"\. [A-Z]((?!\. [A-Z])[^;])*(?=; |$)", "", row["message"])
 
 
 def reason(row: dict, said: set[tuple[str, str]]) -> tuple[str, str, str]:
