@@ -278,6 +278,15 @@ def test_what_an_exercise_has_said_once_it_does_not_say_again(built):
         assert told.count("Hint:") == 1
 
 
+def test_a_test_that_is_left_out_for_lack_of_time_did_not_take_too_long(built):
+    late = "not run: SEBlock used up its time in the test before it (Title of test_a)"
+    files = built(row(outcome="time"), *(row(test=f"test_{n}", outcome="time", message=late) for n in "bc"))
+    for name in ("feedback/ada.html", "feedback/ada.md", "gradescope/ada.json", "moodle.csv", "overview.html"):
+        told = files[name].decode()
+        assert told.count("took too long") == 1, name
+        assert "not run" in told.replace(late, ""), name
+
+
 @pytest.mark.parametrize(("outcome", "visibility"), list(product(OUTCOMES, ("visible", "after_due_date", "hidden"))))
 def test_every_outcome_has_a_sign_and_a_word(outcome, visibility, built):
     files = built(row(outcome=outcome, visibility=visibility), row(test="test_b", outcome="passed"))
@@ -366,6 +375,28 @@ def test_an_instructor_reads_first_what_is_to_be_done(built):
     for words in order:
         assert words in page[place:], words
         place = page.index(words, place)
+
+
+def test_a_tests_rate_is_of_those_who_attempted_it(built):
+    late = "not run: SEBlock used up its time in the test before it"
+    rows = [row(f"s{n}", "test_rare", "not attempted") for n in range(6)] + [row("s7", "test_rare", "passed")]
+    rows += [row(f"s{n}", "test_hard", "passed" if n else "wrong") for n in range(2)] + [row("s2", "test_hard", "blocked")]
+    rows += [row("s3", "test_hard", "time", message=late), row("s4", "test_none", "not attempted")]
+    page = text(built(*rows)["overview.html"])
+    shown = page[page.index("Tests, hardest first") :]
+    rates = ("50 % pass", "of 2 who attempted it: 1 wrong, 1 passed; 1 not tried, 1 not run · test_hard")
+    rates += ("100 % pass", "of 1 who attempted it: 1 passed; 6 not attempted · test_rare")
+    place = 0
+    for words in (*rates, "not attempted", "1 not attempted · test_none"):
+        assert words in shown[place:], words
+        place = shown.index(words, place) + len(words)
+
+
+def test_bars_say_which_points_they_count(built):
+    rows = [row(f"s{n}", f"t{test}", "passed" if test < n else "wrong") for n in range(11) for test in range(10)]
+    page = built(*rows)["overview.html"].decode()
+    bars = re.findall(r"<li>(\d*)<svg[^>]*preserveAspectRatio[^>]*>.*?</svg>([^<]*)<br>([^<]*)</li>", page)
+    assert bars == [("1" if n < 9 else "2", f"{2 * n}–", f"{2 * n + 2}") for n in range(10)]
 
 
 def test_the_class_table_tells_colours_also_by_signs(built):

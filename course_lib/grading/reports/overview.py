@@ -6,13 +6,12 @@ from pathlib import Path
 from statistics import mean, median
 from urllib.parse import quote
 
-from course_lib.grading.reports.feedback import graded_how
+from course_lib.grading.reports.feedback import graded_how, is_not_run, outcome_name
 from course_lib.grading.reports.page import name, page, words
 from course_lib.grading.results import NO_MARK
 from course_lib.grading.store import Mark, replace_file
 from course_lib.grading.words import (
     FAILED,
-    NAMES,
     SYMBOLS,
     chapter_name,
     clean,
@@ -173,14 +172,14 @@ def _bars(marks: list[Mark]) -> str:
     for tenth in range(10):
         n = tenths[tenth]
         bar = f'<rect fill="currentColor" y="{100 - 100 * n / top:.0f}" width="100" height="{100 * n / top:.0f}"/>'
-        label = number(whole * tenth / 10)
+        label = f"{number(whole * tenth / 10)}–<br>{number(whole * (tenth + 1) / 10)}"
         items += f'<li>{n or ""}<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>{label}</li>'
-    below = '<p class="quiet small">students by points, from the number below on</p>'
+    below = '<p class="quiet small">how many students have so many points; who is between two bars counts in the upper one</p>'
     return f'<h3>How they lie</h3><ul class="bars">{items}</ul>{below}'
 
 
 def _tests(rows: list[dict]) -> str:
-    """The tests by how many failed them, with the words that most of those read."""
+    """The tests by the share of those that passed among those who attempted them, with the words that most others read."""
     tests: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
         if row["test"] and row["outcome"] not in NO_MARK:
@@ -188,7 +187,7 @@ def _tests(rows: list[dict]) -> str:
     if not tests:
         return ""
     several = len({chapter for chapter, _, _ in tests}) > 1
-    rated = sorted(tests.items(), key=lambda item: sum(row["outcome"] == "passed" for row in item[1]) / len(item[1]))
+    rated = sorted(tests.items(), key=lambda item: _rate(item[1]))
     items = [_test((f"{c}: " if several else "") + e, t, mine) for (c, e, t), mine in rated]
     more = ""
     if len(items) > HARDEST:
@@ -199,17 +198,20 @@ def _tests(rows: list[dict]) -> str:
 
 
 def _test(exercise: str, test: str, rows: list[dict]) -> str:
-    outcomes = Counter(row["outcome"] for row in rows)
-    rate = outcomes["passed"] / len(rows)
-    counts = ", ".join(f"{n} {NAMES.get(outcome, outcome)}" for outcome, n in outcomes.most_common())
+    tried = [row for row in rows if _is_tried(row)]
+    rate = _rate(rows) if tried else 0
+    shown = f"{100 * rate:.0f} % pass" if tried else "not attempted"
+    ends = [Counter(outcome_name(row) for row in rows if _is_tried(row) == so) for so in (True, False)]
+    told = [", ".join(f"{n} {html(end)}" for end, n in counts.most_common()) for counts in ends]
+    counts = "; ".join(filter(None, [f"of {len(tried)} who attempted it: {told[0]}" if tried else "", told[1]]))
     seen = rows[0].get("visibility", "visible")
     hidden = "" if seen == "visible" else f' <span class="quiet small">({html(seen.replace("_", " "))})</span>'
     bar = f'<rect class="good" width="{1000 * rate:.0f}" height="10"/>'
     item = (
-        f'<div class="top"><span class="rate">{100 * rate:.0f} % pass</span><span><code>{html(exercise)}</code> '
+        f'<div class="top"><span class="rate">{shown}</span><span><code>{html(exercise)}</code> '
         f"{html(rows[0].get('title') or test)}{hidden}</span></div>"
         f'<svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
-        f'<p class="quiet small">{html(counts)} · <code>{html(test)}</code></p>'
+        f'<p class="quiet small">{counts} · <code>{html(test)}</code></p>'
     )
     said: dict[str, list[str]] = {}
     for row in rows:
@@ -219,6 +221,17 @@ def _test(exercise: str, test: str, rows: list[dict]) -> str:
         if len(same) > 1 or len(said) == 1:
             item += f'<div class="said"><p class="small">{len(same)} of them:</p>{words(clean(same[0], 600))}</div>'
     return f"<li>{item}</li>"
+
+
+def _is_tried(row: dict) -> bool:
+    """Whether the test ran: the answer was there, and no test before it stood in the way."""
+    return row["outcome"] not in ("not attempted", "blocked") and not is_not_run(row)
+
+
+def _rate(rows: list[dict]) -> float:
+    """How many of those who attempted it passed; a test that nobody attempted comes last."""
+    tried = [row["outcome"] == "passed" for row in rows if _is_tried(row)]
+    return mean(tried) if tried else 2
 
 
 def _flags(marks: list[Mark]) -> str:
