@@ -146,10 +146,9 @@ class Jailed(Backend):
         """Outcome and words for a process that sent no right reply, and ended like this."""
         if end is None:
             return "error", "the answer's process was lost, which is not your fault"
-        computing = f"your answer used its {self.limits.seconds:g} s of computing time: is there a loop that never ends?"
+        computing = f"your answer reached its limit of {self.limits.seconds:g} s of computing time"
         if isinstance(error, TimeoutError) and self.cpu < self.limits.seconds:
-            words = f"your answer did not finish within {self.limits.wall:g} s: is there a loop that never ends, or a wait?"
-            return "time", words
+            return "time", f"your answer did not finish within {self.limits.wall:g} s: does it wait for something?"
         if isinstance(error, TimeoutError):
             return "time", computing
         if isinstance(error, wire.ProtocolError) or not end["by_itself"]:

@@ -124,7 +124,7 @@ def comparable(results) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(
     ("code", "outcome", "words"),
     [
-        ("while True: pass", "time", "used its 1 s of computing time"),
+        ("while True: pass", "time", r"reached its limit of 1 s of computing time$"),
         ("re.match('(a*)*b', 'a' * 99)", "time", "computing time"),
         ("sum(range(10**12))", "time", "computing time"),
         ("x = [bytearray(10**8) for _ in range(99)]", "memory", "more memory than there is"),

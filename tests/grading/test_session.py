@@ -157,9 +157,11 @@ def test_a_class_gets_its_marks_and_everyone_feedback(folder, grade, workers):
     assert found["dia", "test_scale"] == "raised" and found["eva", "test_scale"] == "not attempted"
     assert found["foo", ""] == "not gradable"
     assert "1 without a mark yet" in screen and "FAILURES" not in screen
+    assert "of 15 tests" not in screen  # nobody watches: the screen is a file here
     pages = {page.stem: page.read_text() for page in (folder / "results" / "feedback").glob("*.html")}
     assert set(pages) == set(MARKS)
     assert "the result is not twice the input" in pages["ben"]
+    assert pages["cem"].count("loop that never ends") == 1
     assert "secret" not in pages["dia"] and "1.0, 1.0" not in pages["dia"]  # a hidden test keeps its words and its input
 
 

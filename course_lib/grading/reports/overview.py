@@ -214,7 +214,7 @@ def _test(exercise: str, test: str, rows: list[dict]) -> str:
         f'<p class="quiet small">{counts} · <code>{html(test)}</code></p>'
     )
     said: dict[str, list[str]] = {}
-    for row in rows:
+    for row in tried:
         if row["outcome"] in FAILED and row["message"]:
             said.setdefault(re.sub(r"[-+]?\d[\d.,e+-]*", "#", line(row["message"])), []).append(row["message"])
     for same in sorted(said.values(), key=len, reverse=True)[:2]:

@@ -1,6 +1,6 @@
 # threat: A1
 # expect: area=time
-# words: test_area: is there a loop that never ends
+# words: test_area: reached its limit of 1 s of computing time
 UNIT = sum(iter(int, 1)) or 1
 
 

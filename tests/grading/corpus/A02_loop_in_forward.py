@@ -1,6 +1,6 @@
 # threat: A2
 # expect: Scale=time
-# words: test_scale: is there a loop that never ends
+# words: test_scale: reached its limit of 1 s of computing time
 class Scale(nn.Module):
     def __init__(self, channels):
         super().__init__()
