@@ -174,7 +174,8 @@ def roofline(measured: Mapping[str, tuple[float, float]], kinds: Mapping[str, st
     low, high = min(values) / 2, max(values) * 3
     ridge = min(max(peak / bandwidth, low), high)
     ax.plot([low, ridge, high], [low * bandwidth, min(peak, ridge * bandwidth), peak], color=COLOURS["neutral"])
-    ax.annotate("arithmetic", (high, peak), xytext=(0, 4), textcoords="offset points", ha="right", fontsize=10)
+    # Over the slope, where no dot can be.
+    ax.annotate("arithmetic", (ridge, peak), xytext=(-6, 0), textcoords="offset points", ha="right", fontsize=10)
     ax.annotate("memory", (low, low * bandwidth), xytext=(6, -10), textcoords="offset points", fontsize=10)
     for name, (intensity, speed) in measured.items():
         colour = COLOURS[kinds[name]]

@@ -267,7 +267,7 @@ class ClassGrader(Grader):
 
 
 class Progress:
-    """How far a run is: a line that is written over on a terminal, and nothing where nobody watches."""
+    """How far a run is: a line that is written over on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, plan: Plan, files: list[Path]):
         answers = [(one.student, chapter_of(file.name), one.exercises) for one in plan.hand_ins for file in files]
@@ -279,14 +279,15 @@ class Progress:
     def show(self, row: dict) -> None:
         self.waiting.discard((row["student"], row["chapter"], row["test"].partition("[")[0]))
         self.errors += row["outcome"] == "error"
-        now = time.monotonic()
+        now, screen = time.monotonic(), self.terminal and self.terminal.isatty
         self.first = self.first or now
-        if not (self.terminal and self.terminal.isatty) or now - self.shown < 0.2:
+        if not self.terminal or now - (self.shown or self.first) < (0.2 if screen else 10):
             return
         self.shown, done, spent = now, self.count - len(self.waiting), now - self.first
         left = f", about {spent / (done - 1) * len(self.waiting):.0f} s left" if done > 10 else ""
         errors = f", {self.errors} errors of the grader's" if self.errors else ""
-        self.terminal.rewrite(f"{done:,} of {self.count:,} tests{left}{errors}", erase=True)
+        line = f"{done:,} of {self.count:,} tests{left}{errors}"
+        self.terminal.rewrite(line, erase=True) if screen else self.terminal.write_line(line)
 
     def end(self) -> None:
         if self.terminal and self.terminal.isatty and self.shown:

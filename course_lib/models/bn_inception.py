@@ -91,6 +91,7 @@ def bn_inception(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
     Follows the authors' released weights, as ported to PyTorch by Cadene, without the convolution biases that batch
     normalisation cancels. The printed table has the strided modules 3c and 4e at the end of their stage, as here; the paper's
     stem makes its first convolution a separable one of 8 filters a channel, which the released network has not.
+
     Raises:
         ValueError: if ``num_classes`` < 1.
     """

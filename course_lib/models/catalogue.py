@@ -162,7 +162,7 @@ def entry(name: str) -> Entry:
     for full in (name, SHORT_NAMES.get(short), SHORT_NAMES.get(f"cifar{short}")):
         if full in CATALOGUE:
             return CATALOGUE[full]
-    near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
+    near = get_close_matches(name, [*CATALOGUE, *(known.removeprefix("cifar") for known in SHORT_NAMES)], n=3, cutoff=0.4)
     raise ValueError(f"no network is called {name!r}; " + (f"near it: {', '.join(near)}" if near else "see models.names()"))
 
 

@@ -66,6 +66,7 @@ def xception(num_classes: int = 1000, in_channels: int = 3) -> ConvNet:
 
     Equal to timm's ``legacy_xception``; its parameters are those of the paper's Table 3 to the last one. Keras, where the
     authors' weights live, pads the strided pools on one side and adds 1e-3 to the variances, not 1e-5.
+
     Raises:
         ValueError: if ``num_classes`` < 1.
     """

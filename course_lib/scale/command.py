@@ -22,6 +22,7 @@ def main(options: argparse.Namespace) -> int:
     recipe = load_recipe(options.recipe)
     if options.download and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ValueError("--download is for one process: fetch the data once without torchrun, then leave it out")
+    lines = Lines()
     try:
         data = load_data(options.data, options.root, image_size=options.image_size, download=options.download)
         result = train(
@@ -36,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
             compiled=options.compile,
             folder=options.out,
             command=shlex.join(["course", *sys.argv[1:]]),
-            say=Lines(),
+            say=lines,
         )
     except Stopped as stopped:
         print(f"\n{stopped}", file=sys.stderr)
@@ -51,6 +52,7 @@ def main(options: argparse.Namespace) -> int:
         f"{result.model} on {result.data}, {recipe.name}, seed {result.seed}: test error {result.test_error:.2f} %, "
         f"training error from {first:.1f} to {last:.1f} % in {result.epochs:.4g} epochs; {result.images_per_second:,.0f} images/s"
     )
+    print(f"recorded in {options.out}" if lines.told else f"was recorded in {options.out} before: nothing was left to do")
     return 0
 
 
@@ -69,11 +71,12 @@ class Lines:
     """Progress on a line that rewrites itself; where nobody watches, a line for each pass and each minute."""
 
     def __init__(self):
+        self.told = False  # whether there was anything to tell
         self.width, self.pause = 0, 0.2 if sys.stdout.isatty() else 60
         self.next = time.monotonic() + self.pause
 
     def __call__(self, line: str, ends: bool) -> None:
-        watched = sys.stdout.isatty()
+        self.told, watched = True, sys.stdout.isatty()
         if not ends and time.monotonic() < self.next:
             return
         self.next = time.monotonic() + self.pause

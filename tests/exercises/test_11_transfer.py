@@ -353,7 +353,7 @@ def prepared(answers, case: tuple, frozen: bool = False) -> tuple[Handle, str]:
     "module itself.",
 )
 def test_train_mode_keeps_the_statistics(answers):
-    """Inside `fixed`, batch normalisation uses its running averages and keeps them"""
+    """Inside fixed, batch normalisation uses its running averages and keeps them"""
     for case in drawn(FIXED):
         net, called = prepared(answers, case)
         before = net.state()

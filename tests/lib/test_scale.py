@@ -257,6 +257,8 @@ def test_dropout_and_the_scale_of_half_precision_go_on_after_a_stop(precision, w
     with pytest.raises(scale.Stopped):
         again(folder=tmp_path / "parts", say=stop_after(5, []))
     assert numbers(again(folder=tmp_path / "parts")) == numbers(first)
+    one, two = (torch.load(path)["scaler"] for path in tmp_path.glob("*/*/checkpoint.pt"))
+    assert one == two
 
 
 def test_a_run_may_go_on_in_another_precision(with_dropout, tmp_path):
@@ -460,6 +462,7 @@ def test_the_command_is_stopped_and_goes_on(tmp_path, recipe_file, whole):
     assert process.returncode == 130 and "the same command goes on from there" in errors, errors + rest
     done = call(command)
     assert done.returncode == 0 and "cifar-resnet-20 on digits, short, seed 0: test error" in done.stdout, done.stderr
+    assert done.stdout.endswith(f"recorded in {tmp_path / 'runs'}\n")
     (found,) = (tmp_path / "runs").glob("*/result.json")
     stored = json.loads(found.read_text())
     assert stored["command"].startswith("course train resnet20 --device cpu") and stored["epochs"] == pytest.approx(2)
