@@ -96,9 +96,10 @@
       const word = found.right === undefined ? [] : found.right ? ["✓", "Right:"] : ["✗", "Not yet:"];
       const lead = word.length ? [h("span", { "aria-hidden": "true" }, word[0]), " ", h("strong", {}, word[1]), " "] : [];
       status.replaceChildren(...found.texts.map((text, i) => h("p", {}, i === 0 ? lead : null, rich(text))));
-      if (found.right !== undefined) status.dataset.right = found.right;
-      one.right ||= found.right === true; // a reader may look at the other options afterwards
-      mark.textContent = one.right ? " ✓ answered right" : "";
+      if (found.right === undefined) return; // no answer: the last one stands
+      status.dataset.right = found.right;
+      one.right ||= found.right; // counts on: a reader may look at the other options afterwards
+      mark.textContent = found.right ? " ✓ answered right" : "";
     }
     function check() {
       const answer = given(), found = judged(question, answer);
