@@ -24,6 +24,7 @@ from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
 from pybtex.style.sorting import BaseSortingStyle
 from sphinx.ext.autodoc.mock import _MockObject
+from sphinx.transforms import SphinxTransform
 from sphinx.util import inspect
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # autodoc reads course_lib from the checkout, installed or not
@@ -101,6 +102,10 @@ SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_dat
 # The element of an explorable, as `course_lib.explorables` and `course_lib.quizzes` write it.
 EXPLORABLE = re.compile(r"<course-([a-z]+) ")
 
+# A number and what belongs to it stay on one line: "17 %", "6.6 ± 0.4 %"; the number may be a formula or bold, a node of its own.
+SPLIT = re.compile(r"(?:(?<=\d)|^)[ \n](?=%)|(?:(?<=[\d%])|^)[ \n](?=±)|(?<=±)[ \n](?=\d|$)")
+VERBATIM = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.math_block, nodes.raw)
+
 # The first words of an exercise, which do not fit where the answers are.
 TO_DO = ("Replace each line `raise NotImplementedError(…)` by your code and run the cell below it: ",
          "Here each answer is folded; try it in the exercise notebook first. There, in the cell below it, ")  # fmt: skip
@@ -152,6 +157,7 @@ class StyleAsCited(PlainStyle):
 def setup(app):
     register_plugin("pybtex.style.formatting", "as-cited", StyleAsCited)
     app.add_directive("explorable", ExplorableDirective)
+    app.add_transform(KeepTogether)
     app.connect("config-inited", derive_settings)
     app.connect("source-read", name_solutions)
     app.connect("source-read", fill_in)
@@ -164,7 +170,8 @@ def setup(app):
     app.connect("autodoc-process-signature", true_signature)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("build-finished", finish_pages)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # Another version lets a build over an older one read all pages again: raise it with what changes their reading.
+    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def derive_settings(app, config):
@@ -184,6 +191,22 @@ def true_signature(app, what, name, obj, options, signature, return_annotation):
 def skip_fields(app, what, name, obj, skip, options):
     """Leave out the fields of named tuples, of which Python says no more than their number; the signature names them."""
     return True if isinstance(obj, _tuplegetter) else None
+
+
+class KeepTogether(SphinxTransform):
+    """No-break spaces where a line would tear a number from its sign. Code, formulas and printed text stay as they are.
+
+    A transform, as the list of contents takes the titles right after the transforms.
+    """
+
+    default_priority = 880
+
+    def apply(self, **kwargs):
+        for text in list(self.document.findall(nodes.Text)):
+            joined = SPLIT.sub("\N{NO-BREAK SPACE}", text)
+            # The question over a folded answer is HTML in the notebook.
+            if joined != text and (not isinstance(text.parent, VERBATIM) or text.startswith("<details><summary>")):
+                text.parent.replace(text, nodes.Text(joined))
 
 
 def name_solutions(app, docname, source):
