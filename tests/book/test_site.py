@@ -339,3 +339,21 @@ def test_wide_parts_scroll_inside_their_own_box(address, chromium):
     page.evaluate(WIDE_PARTS)
     assert page.evaluate(BROWSER_PROBLEMS) == []
     page.close()
+
+
+GAPS = """(selector) => [...document.querySelectorAll(selector)].map((box) => {
+  const ink = (one) => (one.querySelector(":scope > mjx-container") ?? one).getBoundingClientRect(); // a formula's box has air
+  return Math.round(ink(box).top - ink(box.previousElementSibling).bottom);
+})"""
+
+
+def test_outputs_and_formulas_have_air_above_and_below(address, chromium):
+    """A figure does not touch the text printed above it; a formula is as far from what follows as from what it follows."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 844})
+    page.goto(f"{address}book/06_squeeze_excitation.html")
+    settle(page)
+    gaps = page.evaluate(GAPS, ".cell_output > .output + *")
+    assert gaps and min(gaps) >= 16, gaps
+    gaps = page.evaluate(GAPS, "p + div.math, div.math + *")
+    assert len(gaps) > 3 and min(gaps) >= 16 and max(gaps) - min(gaps) <= 8, gaps
+    page.close()
