@@ -34,3 +34,21 @@ def test_two_of_a_kind_on_one_exported_page_both_live_and_neither_keeps_its_pict
         element = page.locator("course-cost").nth(number)
         assert element.locator(".controls").count() == element.locator(".figure").count() == 1
     page.close()
+
+
+ON_A_PHONE = """(root) => {
+  for (const one of root.querySelectorAll("details")) one.open = true;
+  const box = (one) => one.getBoundingClientRect(), all = (selector) => [...root.querySelectorAll(selector)], problems = [];
+  for (const one of all("caption"))
+    if (box(one).right > box(one.closest(".scroll")).right + 1) problems.push(`cut off: ${one.textContent}`);
+  for (const one of all("fieldset > legend"))
+    if (box(one.nextElementSibling).top - box(one).bottom < 5) problems.push(`sits on its buttons: ${one.textContent}`);
+  return problems;
+}"""
+
+
+@pytest.mark.parametrize("name", names())
+def test_on_a_phone_captions_wrap_and_labels_keep_away_from_their_buttons(live, name):
+    one = live(name)
+    one.page.set_viewport_size({"width": 390, "height": 844})
+    assert one.root.evaluate(ON_A_PHONE) == []
