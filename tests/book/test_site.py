@@ -357,3 +357,16 @@ def test_outputs_and_formulas_have_air_above_and_below(address, chromium):
     gaps = page.evaluate(GAPS, "p + div.math, div.math + *")
     assert len(gaps) > 3 and min(gaps) >= 16 and max(gaps) - min(gaps) <= 8, gaps
     page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_nothing_lies_over_the_text_of_a_phone_on_the_way_back_up(address, chromium, width):
+    """The theme shows a button as soon as the reader scrolls upwards."""
+    page = chromium.new_page(viewport={"width": width, "height": 844})
+    page.goto(f"{address}book/01_degradation.html")
+    page.mouse.move(width / 2, 400)
+    for down in (4000, -500):
+        page.mouse.wheel(0, down)
+        page.wait_for_timeout(400)
+    assert page.locator("#pst-back-to-top").is_visible() == (width > 576)
+    page.close()
