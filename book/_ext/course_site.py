@@ -82,8 +82,9 @@ REPAIRS = [
     (r'(<div class="citation" id="[^"]*" role=)"doc-biblioentry"', r'\1"listitem"'),
     # an address in an attribute is text like any other
     (r'(href="[^"]*/issues/new\?[^"]*?)&(?!amp;)', r"\1&amp;"),
-    # a word of code that may break
-    (r'<span class="pre">((?:&\w+;|[^<&]){28,})</span>', r'<span class="pre long">\1</span>'),
+    # a word of code that may break, at best between its parts
+    (r'<span class="pre">((?:&\w+;|[^<&]){28,})</span>',
+     lambda word: f'<span class="pre long">{re.sub(r"(?<=[./_])(?=[a-z])", "<wbr>", word[1])}</span>'),
     # the empty corner of a table heads nothing
     (r'<th class="head"><p></p></th>', "<td></td>"),
     # a wide equation scrolls in its box, also by keyboard
@@ -181,10 +182,15 @@ def derive_settings(app, config):
 
 
 def true_signature(app, what, name, obj, options, signature, return_annotation):
-    """Show the parameters of ``__init__`` for a class: a mocked base hides them behind ``(*args, **kwargs)``."""
+    """Show the parameters of ``__init__`` for a class: a mocked base hides them behind ``(*args, **kwargs)``.
+
+    A default that a dataclass makes anew each time is shown as the call that makes it, ``list()``.
+    """
     if what == "class" and "__init__" in vars(obj):
         parameters = inspect.signature(vars(obj)["__init__"], bound_method=True)
-        return inspect.stringify_signature(parameters, show_annotation=False), return_annotation
+        shown = inspect.stringify_signature(parameters, show_annotation=False)
+        made = lambda name: f"{name[1]}={obj.__dataclass_fields__[name[1]].default_factory.__name__}()"  # noqa: E731
+        return re.sub(r"(\w+)=<factory>", made, shown), return_annotation
     return None
 
 

@@ -175,6 +175,20 @@ def test_page_for_missing_addresses_leads_to_the_start_and_to_the_search(pages):
     assert {site_prefix(), f"{site_prefix()}search.html"} <= set(links)
 
 
+def test_the_package_is_documented_under_headings_with_signatures_that_can_be_read(pages):
+    page = pages["book/api.html"]
+    signatures = [re.sub(r"<[^>]*>", "", part) for part in re.findall(r'<dt class="sig.*?</dt>', page, re.S)]
+    assert len(signatures) > 100
+    unreadable = [signature for signature in map(html.unescape, signatures) if re.search(r"<\w+|at 0x", signature)]
+    assert not unreadable, failures(unreadable)
+    modules = re.findall(r'id="module-(course_lib[\w.]*)"', page)
+    headings = [re.sub(r"<[^>]*>", "", heading) for heading in re.findall(r"<h2>.*?</h2>", page)]
+    assert [m for m in modules if not any(re.search(rf": {re.escape(m)}(?![\w.])", h) for h in headings)] == []
+    indexed = set(re.findall(r"#module-(course_lib[\w.]*)", pages["py-modindex.html"]))
+    named = {module for heading in headings for module in re.findall(r": (course_lib\.[\w.]+)", heading)}
+    assert named and named <= indexed
+
+
 def test_images_say_what_is_seen(pages):
     """Every picture of an article has an alternative text that is more than the name of its file."""
     silent = []
