@@ -12,11 +12,12 @@ document.addEventListener("keydown", (event) => {
   const article = document.querySelector(".bd-article");
   if (!article) return;
   const mark = (box) => {
-    const before = box.scrollLeft > 1, after = box.scrollWidth - box.clientWidth - box.scrollLeft > 1;
-    box.classList.toggle("goes-on", before || after);
-    box.classList.toggle("goes-on-before", before);
-    box.classList.toggle("goes-on-after", after);
-    if (before || after) box.tabIndex = 0;
+    const hidden = box.scrollWidth - box.clientWidth, scrolls = hidden > 1;
+    const goesOn = hidden > 8; // else it is the padding alone
+    box.classList.toggle("goes-on", goesOn);
+    box.classList.toggle("goes-on-before", goesOn && box.scrollLeft > 1);
+    box.classList.toggle("goes-on-after", goesOn && hidden - box.scrollLeft > 1);
+    if (scrolls) box.tabIndex = 0;
     else if (!box.matches(":focus")) box.removeAttribute("tabindex");
   };
   const known = new WeakSet();

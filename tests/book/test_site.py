@@ -234,7 +234,8 @@ BROWSER_PROBLEMS = """async () => {
     const name = `${box.tagName} with ${box.textContent.trim().slice(0, 40)}`;
     if (width >= 1200 && box.matches(".cell_input pre")) problems.push(`a line of code is cut: ${name}`);
     else if (!folded && box.tabIndex !== 0) problems.push(`scrolls, but not by keyboard: ${name}`);
-    else if (!folded && style.boxShadow === "none") problems.push(`scrolls and does not show it: ${name}`);
+    else if (!folded && (style.boxShadow === "none") === (box.scrollWidth > box.clientWidth + 8))
+      problems.push(`a shadow where nothing is hidden, or none where something is: ${name}`);
   }
   const count = (selector) => document.querySelectorAll(selector).length;
   const formulas = count("article .math"), set = count("article .math mjx-container");
