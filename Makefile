@@ -12,7 +12,7 @@ SITE_SOURCES := _config.yml _toc.yml $(shell find book exercises solutions cours
 .PHONY: help book install test test-all pdf publish-check colab lab grade notebooks clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 book: _build/html/index.html ## build the site and say where to open it
 	@echo "Open file://$(CURDIR)/_build/html/index.html"
