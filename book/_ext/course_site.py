@@ -254,7 +254,7 @@ def name_cells(app, doctree):
 
 def name_folded_cells(app, doctree):
     """Call a folded cell what it is: the set-up of the notebook, or an answer."""
-    names = {"tag_setup": "set-up cell", "tag_answer": "answer"}
+    names = {"tag_setup": "cell that installs the course on Colab", "tag_answer": "answer"}
     for cell in doctree.findall(nodes.container):
         for tag, name in names.items():
             if "prompt_show" in cell and tag in cell["classes"]:

@@ -385,3 +385,21 @@ def test_nothing_lies_over_the_text_of_a_phone_on_the_way_back_up(address, chrom
         page.wait_for_timeout(400)
     assert page.locator("#pst-back-to-top").is_visible() == (width > 576)
     page.close()
+
+
+LINES = """(item) => {
+  const text = document.createRange();
+  text.selectNodeContents(item);
+  return [...text.getClientRects()].map((line) => Math.round(line.left));
+}"""
+
+
+def test_folded_cells_show_that_they_open_and_results_hang_from_their_sign(address, chromium):
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{address}solutions/01_degradation.html")
+    for name in ("Show the cell that installs the course on Colab", "Show the answer"):
+        shown = page.locator("summary span", has_text=name).first
+        assert shown.evaluate("one => getComputedStyle(one).display") == "list-item", f"{name} has no marker"
+    first, second = page.locator(".course-check li", has_text="without bias").first.evaluate(LINES)
+    assert second > first + 10, "the second line begins under the sign"
+    page.close()
