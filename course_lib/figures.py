@@ -174,14 +174,13 @@ def roofline(measured: Mapping[str, tuple[float, float]], kinds: Mapping[str, st
     low, high = min(values) / 2, max(values) * 3
     ridge = min(max(peak / bandwidth, low), high)
     ax.plot([low, ridge, high], [low * bandwidth, min(peak, ridge * bandwidth), peak], color=COLOURS["neutral"])
-    # Over the slope, where no dot can be.
-    ax.annotate("arithmetic", (ridge, peak), xytext=(-6, 0), textcoords="offset points", ha="right", fontsize=10)
+    ax.annotate("arithmetic", (ridge, peak), xytext=(2, 4), textcoords="offset points", fontsize=10)
     ax.annotate("memory", (low, low * bandwidth), xytext=(6, -10), textcoords="offset points", fontsize=10)
     for name, (intensity, speed) in measured.items():
         colour = COLOURS[kinds[name]]
         ax.plot(intensity, speed, "o", color=colour, markersize=6)
-        below = intensity > (low * high) ** 0.5
-        place = {"xytext": (0, -16) if below else (8, -4), "ha": "center" if below else "left"}
+        right = intensity > (low * high) ** 0.5  # where a label beside the dot would have no room
+        place = {"xytext": (0, 8 if speed < peak / 1.5 else -16) if right else (8, -4), "ha": "center" if right else "left"}
         ax.annotate(name, (intensity, speed), textcoords="offset points", color=INKS[colour], fontsize=10, **place)
     ax.set(xscale="log", yscale="log", xlabel="multiply-adds per byte", ylabel="10⁹ multiply-adds per second")
     ax.set_ylim(min(speed for _, speed in measured.values()) / 2, peak * 2)

@@ -238,7 +238,7 @@ def timings(root):
         course = notebook["metadata"].get("course", {})
         if "seconds" in course:  # it was run
             link = f"[{title}](../{path.parent.name}/{path.name})"
-            rows.append(f"| {link} | {course['seconds']:.0f} | {course['cpu_seconds']:.0f} |")
+            rows.append(f"| {link} | {math.ceil(course['seconds'])} | {math.ceil(course['cpu_seconds'])} |")
     return "\n".join(rows)
 
 

@@ -253,7 +253,10 @@ def test_a_command_without_its_command_lists_them(arguments, command, capsys):
 
 
 def test_the_command_names_what_is_wrong(capsys):
-    for arguments, words in ((["models", "resnet51"], "near it: resnet56, resnet50"), (["models", "alexnet", "--size", "20"], "63×63")):
+    for arguments, words in (
+        (["models", "resnet51"], "near it: resnet56, resnet50"),
+        (["models", "alexnet", "--size", "20"], "63×63"),
+    ):
         with pytest.raises(SystemExit) as stopped:
             cli.main(arguments)
         assert stopped.value.code == 2 and words in capsys.readouterr().err

@@ -162,7 +162,7 @@
   /** Two bars for each branch and for the sum: the module, and under it the other form. */
   function bars(rows, state, module) {
     const key = state.cost, left = 68, most = Math.max(...rows.flatMap((row) => [row.own[key], row.other[key]]));
-    const length = (value) => Math.max(value > 0 ? 1 : 0, (value / most) * 190), measure = MEASURES[key];
+    const length = (value) => Math.max(value > 0 ? 1 : 0, (value / most) * 182), measure = MEASURES[key];
     const drawn = rows.map(({ name, own, other }, i) => {
       const y = 40 + 36 * i + (name === "total" ? 6 : 0), weight = name === "total" ? 700 : 400, share = other[key] / own[key];
       const times = other[key] === 0 ? " (a pooling alone)" : share > 1.005 ? ` (× ${short(share)})`
