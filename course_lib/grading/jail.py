@@ -412,6 +412,17 @@ def become_nobody() -> None:
             raise JailError(f"root cannot become nobody here ({error.strerror}): grade as an ordinary user") from None
 
 
+def may_be_read_by_answers(folders: list[Path]) -> bool:
+    """Whether these folders are open to the user that answers run as."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        return all(os.access(folder, os.R_OK | os.X_OK, effective_ids=True) for folder in folders)
+    finally:
+        os.seteuid(before)
+
+
 def use_large_pages() -> None:
     """Make a fork of this process several times cheaper, where the kernel can (Linux 6.1): fewer pages to copy the table of."""
     size, collapse = 1 << 21, 25  # bytes of a large page, MADV_COLLAPSE

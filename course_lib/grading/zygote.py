@@ -38,6 +38,9 @@ MODULES = (
     "course_lib.data course_lib.figures course_lib.models course_lib.probes course_lib.receptive_field course_lib.training "
     "course_lib.grading.inside course_lib.grading.values "
 )
+# What torch loads when it is first asked for (a layer on the meta device, an optimiser), and what answers import by themselves:
+# loaded only where they could not, for it takes seconds and 200 MB.
+REST = "torch._dynamo torch.fx.experimental.symbolic_shapes torchvision sklearn.datasets sklearn.model_selection"
 NOT_FOR_ANSWERS = {"course_lib", "site-packages", "dist-packages", "__pycache__"}  # in folders of libraries
 TESTS = "exercise_tests"  # in the installed course_lib
 
@@ -67,7 +70,7 @@ class Zygote:
         parent, user = os.getppid(), jail.NOBODY if os.geteuid() == 0 else os.getuid()
         self.server, self.level, self.lacks = server, level, ""
         self.children: set[int] = set()
-        _load()
+        _load(MODULES)
         _warm_up()
         gc.collect()
         gc.freeze()
@@ -84,14 +87,18 @@ class Zygote:
             except JailError as error:
                 self.level, self.lacks = "standard", str(error)
         folders = jail.library_folders()
+        hidden = self.level != "strong" and not jail.may_be_read_by_answers(folders)
+        if hidden:
+            _load(REST)
+            gc.freeze()
         self.rules = jail.landlock_rules(_libraries(folders), folders)
         jail.become_nobody()
         jail.die_with_parent(parent)
         if self.level == "strong":
             self._first_process()
-        elif not all(os.access(folder, os.R_OK) for folder in folders):
-            hidden = "nobody may not read Python's libraries here, so answers have only those that are loaded"
-            self.lacks = "; ".join(filter(None, (self.lacks, hidden)))
+        elif hidden:
+            loaded = "nobody may not read Python's libraries here, so answers have only those that are loaded"
+            self.lacks = "; ".join(filter(None, (self.lacks, loaded)))
         os.chdir("/")
         os.environ.clear()
         # torch._dynamo, which torchvision imports, wants a folder for its cache to be there; nothing can be written to it.
@@ -194,11 +201,11 @@ class Zygote:
                 time.sleep(1000)
 
 
-def _load() -> None:
-    """Import the libraries, but not what torch's counter brings for kernels of a GPU: 70 MB that no answer needs."""
+def _load(names: str) -> None:
+    """Import libraries, but not what torch's counter brings for kernels of a GPU: 70 MB that no answer needs."""
     sys.modules["triton"] = None
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)  # it would say so
-    for name in MODULES.split():
+    for name in names.split():
         importlib.import_module(name)
     del sys.modules["triton"]
 
