@@ -413,14 +413,15 @@ def become_nobody() -> None:
 
 
 def may_be_read_by_answers(folders: list[Path]) -> bool:
-    """Whether these folders are open to the user that answers run as."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(NOBODY)
-    try:
-        return all(os.access(folder, os.R_OK | os.X_OK, effective_ids=True) for folder in folders)
-    finally:
-        os.seteuid(before)
+    """Whether these folders are open to the user, and to the groups, that answers run as: a process that becomes it looks."""
+    process = os.fork()
+    if process == 0:
+        try:
+            become_nobody()
+            os._exit(not all(os.access(folder, os.R_OK | os.X_OK) for folder in folders))
+        finally:
+            os._exit(1)
+    return os.waitpid(process, 0)[1] == 0
 
 
 def use_large_pages() -> None:

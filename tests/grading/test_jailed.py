@@ -113,6 +113,23 @@ def test_a_chapter_has_the_same_results_in_process_and_jailed(chapter, standard,
     jailed(Source([])).close()
 
 
+LATE = """
+import torch
+from torch import nn
+
+def late():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).to("meta")
+    torch.optim.SGD(net.parameters(), lr=0.1)
+    return list(net(torch.empty(2, 3, 8, 8, device="meta")).shape)
+"""
+
+
+def test_an_answer_has_what_torch_loads_when_it_is_first_asked_for(standard):
+    """Also where answers may not read Python's libraries."""
+    with jailed_answers(standard, LATE) as answers:
+        assert answers.late() == [2, 8, 6, 6]
+
+
 def comparable(results) -> dict[str, tuple[str, str]]:
     """Outcome and message by test, without the digits: some are measured times."""
     return {name: (result.outcome, re.sub(r"[\d.e-]+", "0", result.message)) for name, result in results.items()}
