@@ -38,6 +38,7 @@ bdi { display: inline-block; max-width: 100%; overflow: clip; vertical-align: bo
 .none { color: var(--none); } .fault { color: var(--fault); }
 .notice { background: var(--part-back); color: var(--text); border-left: .3rem solid var(--part); padding: .6rem .9rem; }
 .notice.fault { background: var(--fault-back); color: var(--text); border-color: var(--fault); }
+.notice + .notice { margin-top: .7rem; }
 .words { white-space: pre-wrap; unicode-bidi: plaintext; overflow: clip; overflow-wrap: anywhere; }
 .lines { font: .85rem/1.45 ui-monospace, monospace; }
 svg { display: block; width: 100%; }
