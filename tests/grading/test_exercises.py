@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from course_lib.grading import Result, grade_source
+from course_lib.grading import Result, grade_source, run
 from course_lib.grading.notebook import nearest, read_notebook
-from course_lib.grading.run import exercises, tests_folder
 from course_lib.grading.verify import sections
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +37,7 @@ class Variant(NamedTuple):
 
 def test_an_exercise_has_a_name_of_its_own_among_all_chapters():
     """A hand-in answers the chapters whose exercises it defines: a name of two would give its student a chapter to fail."""
-    names = [name for file in tests_folder().glob("test_*.py") for name in exercises(file)]
+    names = [name for file in run.tests_folder().glob("test_*.py") for name in run.exercises(file)]
     assert not [name for name, count in Counter(names).items() if count > 1]
 
 
@@ -103,7 +102,7 @@ def test_every_chapter_with_exercises_has_wrong_answers():
 
 
 def test_no_name_in_a_solution_looks_like_a_slip_of_another_exercise():
-    known = set().union(*map(exercises, (ROOT / "tests" / "exercises").glob("test_*.py")))
+    known = set().union(*map(run.exercises, (ROOT / "tests" / "exercises").glob("test_*.py")))
     for chapter in CHAPTERS:
         names = read_notebook(ROOT / "solutions" / f"{chapter}.ipynb").names - known
         assert {exercise: nearest(exercise, names) for exercise in known if nearest(exercise, names)} == {}

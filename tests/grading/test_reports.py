@@ -83,7 +83,7 @@ def text(page: bytes) -> str:
         def handle_data(self, data):
             found.append("" if self.lasttag == "style" else data)
 
-    Reader().feed(page.decode())
+    Reader().feed(page.decode().replace("<wbr>", ""))
     return " ".join(" ".join(found).split())
 
 

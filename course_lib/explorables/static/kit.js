@@ -49,6 +49,16 @@
     return make(tag, { class: "number", "data-number": name, "data-value": value, ...attributes }, text ?? short(value));
   }
 
+  /** No-break spaces where a line would tear a number from its sign, as everywhere on the site; code and drawings stay as they are. */
+  function together(node) {
+    const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode;
+      const joined = text.data.replace(/(^|\d) (?=%)/g, "$1\u00a0").replace(/(^|[\d%]) (?=±)/g, "$1\u00a0").replace(/± (?=\d|$)/g, "±\u00a0");
+      if (joined !== text.data && !text.parentElement.closest("code, svg")) text.data = joined;
+    }
+  }
+
   /** A drawing with a text alternative; 360 units wide unless told, scaled to its column. */
   function picture(label, height, children, width = 360) {
     const box = { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, style: `--wide:${width}` };
@@ -279,6 +289,7 @@
           const open = [...view.querySelectorAll("details")].map((one) => one.open);
           const { figure, sentence, rest } = drawn(explorable, state, { data, set });
           view.replaceChildren(figure, sentence, ...rest.filter(Boolean));
+          together(view);
           [...view.querySelectorAll("details")].forEach((one, i) => { one.open = open[i] ?? one.open; });
           if (key) view.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
           clearTimeout(speak);
@@ -300,5 +311,5 @@
     });
   }
 
-  window.courseExplorables = { define, still, h, s, count, short, number, picture, scale, ticks, table, copyText };
+  window.courseExplorables = { define, still, h, s, count, short, number, picture, scale, ticks, table, copyText, together };
 })();

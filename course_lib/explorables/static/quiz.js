@@ -5,7 +5,7 @@
    in the order of the page. What a reader checked stays in the browser, under the names of quiz and question, or nowhere. */
 (() => {
   "use strict";
-  const { h, count } = window.courseExplorables;
+  const { h, count, together } = window.courseExplorables;
   if (customElements.get("course-quiz")) return; // another output of the notebook brought it
 
   const UNITS = { "": 1, k: 1e3, thousand: 1e3, m: 1e6, million: 1e6, g: 1e9, b: 1e9, billion: 1e9, "%": 1, "×": 1, x: 1 };
@@ -96,6 +96,7 @@
       const word = found.right === undefined ? [] : found.right ? ["✓", "Right:"] : ["✗", "Not yet:"];
       const lead = word.length ? [h("span", { "aria-hidden": "true" }, word[0]), " ", h("strong", {}, word[1]), " "] : [];
       status.replaceChildren(...found.texts.map((text, i) => h("p", {}, i === 0 ? lead : null, rich(text))));
+      together(status);
       if (found.right === undefined) return; // no answer: the last one stands
       status.dataset.right = found.right;
       one.right ||= found.right; // counts on: a reader may look at the other options afterwards
@@ -169,6 +170,7 @@
         event.target.dataset.lmSuppressShortcuts = "true";
       });
       tell();
+      together(this);
       this.classList.add("live");
     }
   });

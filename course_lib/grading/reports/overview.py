@@ -156,8 +156,8 @@ def _cell(mark: Mark, label: str) -> str:
     return f"<td class={tone}>{sign} {number(points)}</td>"
 
 
-def _breakable(exercise: str) -> str:
-    return re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", html(exercise))
+def _breakable(identifier: str) -> str:
+    return re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", html(identifier))
 
 
 def _bars(marks: list[Mark]) -> str:
@@ -208,10 +208,10 @@ def _test(exercise: str, test: str, rows: list[dict]) -> str:
     hidden = "" if seen == "visible" else f' <span class="quiet small">({html(seen.replace("_", " "))})</span>'
     bar = f'<rect class="good" width="{1000 * rate:.0f}" height="10"/>'
     item = (
-        f'<div class="top"><span class="rate">{shown}</span><span><code>{html(exercise)}</code> '
+        f'<div class="top"><span class="rate">{shown}</span><span><code>{_breakable(exercise)}</code> '
         f"{html(rows[0].get('title') or test)}{hidden}</span></div>"
         f'<svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
-        f'<p class="quiet small">{counts} · <code>{html(test)}</code></p>'
+        f'<p class="quiet small">{counts} · <code>{_breakable(test)}</code></p>'
     )
     said: dict[str, list[str]] = {}
     for row in tried:

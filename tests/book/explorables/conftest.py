@@ -1,5 +1,7 @@
 """An explorable in a browser, as a notebook shows it, operated and read as a reader would."""
 
+import re
+
 import pytest
 
 from course_lib.explorables import Explorable
@@ -44,7 +46,10 @@ class Live:
         return float(self.root.locator(f'[data-number="{name}"]').first.get_attribute("data-value"))
 
     def text(self) -> str:
-        return self.root.locator(".sentence").text_content()
+        """The sentence; no line can tear a number in it from its sign."""
+        said = self.root.locator(".sentence").text_content()
+        assert not re.search("[0-9] [%±]|± [0-9]", said), said
+        return said.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture

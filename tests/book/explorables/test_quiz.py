@@ -66,6 +66,8 @@ def test_every_answer_of_every_quiz_gets_its_own_feedback_and_no_other(show):
     for quiz, said in zip(QUIZZES.values(), page.evaluate(ANSWER_ALL), strict=True):
         for question, told in zip(quiz.questions, said, strict=True):
             place = f"{quiz.name}, {question['id']}"
+            assert not re.search("[0-9] [%±]|± [0-9]", " ".join(told)), f"{place}: a line can tear a number from its sign"
+            told = [text.replace("\N{NO-BREAK SPACE}", " ") for text in told]
             if "options" in question:
                 right = rights(question)
                 feedback = [plain(option["feedback"]) for option in question["options"]]
