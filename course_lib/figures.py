@@ -92,11 +92,13 @@ def training_curves(runs: Mapping[str, Sequence[Run]], kind: str | Mapping[str, 
 
 
 def label_line_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write names at the right end of lines on a 0 to 100 axis, pushed apart where they would overlap."""
+    """Write names beside the right end of lines on a 0 to 100 axis, pushed apart where they would overlap, each tied to its line."""
     y = -100.0
+    tie = {"arrowstyle": "-", "linewidth": 0.8, "shrinkA": 2, "shrinkB": 1, "relpos": (0, 0.5)}
     for value, name, colour in sorted(ends):
         y = max(value, y + 8)
-        ax.annotate(name, (x, value), xytext=(x + 0.03 * x, y), color=INKS[colour], va="center", annotation_clip=False)
+        beside = {"xytext": (1.04, y), "textcoords": ax.get_yaxis_transform(), "va": "center", "color": INKS[colour]}
+        ax.annotate(name, (x, value), **beside, arrowprops=tie | {"color": INKS[colour]}, annotation_clip=False)
 
 
 def gradient_profiles(profiles: Mapping[str, Sequence[float]], kinds: Mapping[str, str]) -> Figure:
@@ -192,7 +194,7 @@ def roofline(measured: Mapping[str, tuple[float, float]], kinds: Mapping[str, st
 
 
 def channel_gates(gates: Mapping[str, Sequence[Sequence[float]]], kinds: Mapping[str, str]) -> Figure:
-    """Gates of squeeze and excitation over the channels, one thin line for each row of a group.
+    """Gates of squeeze and excitation over channels that come sorted, one thin line for each row of a group.
 
     Args:
         gates: rows of gates by the name of their group, which is written in the legend.
@@ -203,9 +205,9 @@ def channel_gates(gates: Mapping[str, Sequence[Sequence[float]]], kinds: Mapping
         for place, row in enumerate(rows):
             label = name if place == 0 else None
             ax.plot(range(1, len(row) + 1), row, dashes, color=COLOURS[kinds[name]], linewidth=1.5, label=label)
-    ax.set(xlabel="channel", ylabel="mean gate", ylim=(-0.02, 1.02))
+    ax.set(xlabel="channel, sorted as the text says", ylabel="mean gate", ylim=(-0.02, 1.02))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    ax.legend(fontsize=10)
+    ax.legend(fontsize=10, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return figure
 
 

@@ -103,8 +103,11 @@ SEARCH_SCRIPTS = re.compile(r'\s*<script src="[^"]*(?:/searchtools|/language_dat
 # The element of an explorable, as `course_lib.explorables` and `course_lib.quizzes` write it.
 EXPLORABLE = re.compile(r"<course-([a-z]+) ")
 
-# A number and what belongs to it stay on one line: "17 %", "6.6 ± 0.4 %"; the number may be a formula or bold, a node of its own.
-SPLIT = re.compile(r"(?:(?<=\d)|^)[ \n](?=%)|(?:(?<=[\d%])|^)[ \n](?=±)|(?<=±)[ \n](?=\d|$)")
+# A number and what belongs to it stay on one line: "17 %", "6.6 ± 0.4 %", "r = 2"; each may be a formula, a node of its own.
+SPLIT = re.compile("|".join([
+    r"(?:(?<=\d)|^)[ \n](?=%)", r"(?:(?<=[\d%])|^)[ \n](?=±)", r"(?<=±)[ \n](?=\d|$)",
+    r"(?:(?<=\b\w)|^)[ \n](?=[=≥≤<>×] )", r"(?:(?<=^[=≥≤<>×])|(?<= [=≥≤<>×]))[ \n](?=[\d−])",
+]))  # fmt: skip
 VERBATIM = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.math_block, nodes.raw)
 
 # The first words of an exercise, which do not fit where the answers are.

@@ -55,7 +55,9 @@ def error_curves(runs: Mapping[str, Sequence[Result]], kinds: Mapping[str, str])
 
 
 def drops(run: Result) -> list[float]:
-    """The iterations at which a recipe's rate changes."""
+    """The iterations at which a recipe lowers its rate by a step."""
     recipe = run.recipe
+    if recipe["between"] != "steps":
+        return []
     each = 1 if recipe["unit"] == "iterations" else run.training_images / recipe["batch_size"]
     return [each * at for at, _ in recipe["rate"][1:]]

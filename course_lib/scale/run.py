@@ -393,26 +393,26 @@ def json_of(result: Result) -> str:
     return "{\n" + ",\n".join(lines) + ',\n "curve": {\n' + curve + "\n }\n}\n"
 
 
-def recorded(data: str) -> dict[str, list[Result]]:
-    """The runs on a data set that come with the package: network and options, "cifar-resnet-56 shortcut=C" → a run for each seed.
+def recorded(data: str, recipe: str) -> dict[str, list[Result]]:
+    """The runs by a recipe that come with the package: network and options, "cifar-resnet-56 shortcut=C" → a run for each seed.
 
     Of a network that was trained for several lengths only the longest runs are given.
 
     Raises:
-        ValueError: if there is none on that data set.
+        ValueError: if there is none by that recipe on that data set.
     """
-    stored = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(RECORDED.glob("*.json"))]
+    stored = [result_of(json.loads(file.read_text(encoding="utf-8"))) for file in sorted(RECORDED.glob("*.json"))]
     runs: dict[str, list[Result]] = {}
-    for result in sorted(map(result_of, stored), key=lambda result: result.seed):
-        if result.data == data:
+    for result in sorted(stored, key=lambda result: result.seed):
+        if (result.data, result.recipe["name"]) == (data, recipe):
             name = " ".join([result.model, *(f"{option}={value}" for option, value in result.options.items())])
             runs.setdefault(name, []).append(result)
     for name, seeds in runs.items():
         longest = max(run.epochs for run in seeds)
         runs[name] = [run for run in seeds if run.epochs == longest]
     if not runs:
-        known = ", ".join(sorted({one["data"] for one in stored})) or "none"
-        raise ValueError(f"no recorded run on {data!r}; there are runs on: {known}")
+        known = ", ".join(sorted({f"{one.recipe['name']} on {one.data}" for one in stored})) or "none"
+        raise ValueError(f"no recorded run by the recipe {recipe!r} on {data!r}; there are runs by: {known}")
     return runs
 
 

@@ -15,7 +15,9 @@ claims = importlib.import_module("claims")
 
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 PAGE = (ROOT / "book" / "claims.md").read_text(encoding="utf-8")
-LISTED = re.findall(r"`(\d\d_\w+)#([\w-]+)`", PAGE)
+CELL = re.compile(r"`(\d\d_\w+)#([\w-]+)`")
+LISTED = CELL.findall(PAGE)
+SPREAD = re.compile(r"(\d+(?:\.\d+)?)\s*±\s*(\d+(?:\.\d+)?)")
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -29,6 +31,28 @@ def test_every_claim_of_a_chapter_is_listed_with_its_cell(path):
 
 def test_every_listed_chapter_exists():
     assert {chapter for chapter, _ in LISTED} == {path.stem for path in CHAPTERS}
+
+
+def printed(chapter):
+    """Every "a ± b" in the stored text outputs of a chapter, as two strings."""
+    cells = nbformat.read(ROOT / "book" / f"{chapter}.ipynb", as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return {pair for out in outputs for pair in SPREAD.findall(out.get("text") or out.get("data", {}).get("text/plain", ""))}
+
+
+def test_every_margin_with_a_spread_is_printed_in_the_chapter_of_its_row():
+    """Outputs that are renewed without this page would leave old margins on it.
+
+    What follows "recorded" or "other seeds" in a row, up to the next semicolon, is of runs that no chapter need print.
+    """
+    rows = [row for row in PAGE.splitlines() if row.startswith("|") and SPREAD.search(row) and CELL.search(row)]
+    outputs, stale = {path.stem: printed(path.stem) for path in CHAPTERS}, []
+    assert rows, "no row with a spread: has the format changed?"
+    for row in rows:
+        found = set().union(*(outputs[chapter] for chapter, _ in CELL.findall(row)))
+        margins = SPREAD.findall(re.sub(r"\b(recorded|other seeds)\b[^;|]*", "", row))
+        stale += [f"{' ± '.join(margin)} in {row}" for margin in margins if margin not in found]
+    assert not stale, "not printed in its chapter: " + "\n".join(stale)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

@@ -87,7 +87,7 @@ def test_pointwise_has_the_right_shape(answers):
     "dimensions, it only reads the same numbers in the same order.",
 )
 def test_pointwise_applies_the_dense_layer(answers):
-    """The dense layer's values at every position, with a bias and without, with no convolution"""
+    """The dense layer’s values at every position, with a bias and without, with no convolution"""
     for seed, shape in enumerate(BATCHES):
         x, weight, bias = case(100 + 10 * seed, shape)
         for given in (bias, None):

@@ -322,7 +322,7 @@ def test_mobilenet_macs_counts_the_network(answers):
 
 @points(1, "mobilenet_macs", hint="Which numbers of channels does the multiplier touch, and which two does it not?")
 def test_mobilenet_macs_follows_the_width(answers):
-    """Other widths: every layer's channels, but neither the colours nor the classes"""
+    """Other widths: every layer’s channels, but neither the colours nor the classes"""
     for width_mult in (0.25, 0.5, 2.0):
         check_mobilenet(answers, ["no blocks", "four blocks", "the paper's 13 blocks"], width_mult)
 

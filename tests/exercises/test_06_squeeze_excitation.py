@@ -410,23 +410,23 @@ def check_place(answers, place: str) -> None:
 
 @points(2, "residual_unit", hint="Scale what the branch gives, then add x as it came, then ReLU.")
 def test_residual_unit_standard(answers):
-    """The standard place: the end of the branch"""
+    """Place "standard": at the end of the branch"""
     check_place(answers, "standard")
 
 
 @points(1, "residual_unit", hint="Only what the branch reads is scaled; the shortcut carries x as it came.")
 def test_residual_unit_pre(answers):
-    """PRE: in front of the branch"""
+    """Place "pre": in front of the branch"""
     check_place(answers, "pre")
 
 
 @points(1, "residual_unit", hint="The plain residual unit first, its ReLU included; then scale all of it.")
 def test_residual_unit_post(answers):
-    """POST: after the addition and its ReLU"""
+    """Place "post": after the addition and its ReLU"""
     check_place(answers, "post")
 
 
 @points(1, "residual_unit", hint="The branch reads x as it came; what is added to its result is scaled.")
 def test_residual_unit_identity(answers):
-    """Identity: on the shortcut"""
+    """Place "identity": on the shortcut"""
     check_place(answers, "identity")

@@ -105,7 +105,7 @@ def gap(channels: int, width: int, cardinality: int) -> int:
 
 @points(2, "path_width", hint="Three convolutions to a path. Which of their weights grow with d, and which with the square of d?")
 def test_path_width_finds_those_of_the_paper(answers):
-    """The five widths of ResNeXt's Table 2"""
+    """The five widths of ResNeXt’s Table 2"""
     for cardinality, d in TABLE_2.items():
         check_width(answers, 256, 64, cardinality, d)
 

@@ -314,7 +314,7 @@ def compare_diagnoses(answers, *faults: str) -> None:
     for fault in faults:
         for run in runs[fault][SHOWN:]:
             found = answers.diagnose_run(run.train_error, run.test_error)
-            assert isinstance(found, str), f"one of eight words is expected; yours returned {kind(found)}"
+            assert isinstance(found, str), f"one of eight answers is expected; yours returned {kind(found)}"
             assert found in words, f"one of the words {', '.join(words)} is expected; yours returned {found!r}"
             curves = [", ".join(f"{error:.0f}" for error in errors) for errors in (run.train_error, run.test_error)]
             assert found == FAULTS[fault], (

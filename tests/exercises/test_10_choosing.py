@@ -124,7 +124,7 @@ def test_best_within_at_the_edges(answers):
 
 @points(1, "best_within", hint="A tuple (error, macs) sorts by the error first. Which networks have no place in the comparison?")
 def test_best_within_treats_missing_and_equal_errors(answers):
-    """No published error is never chosen; equal errors are decided by the multiply-adds"""
+    """A network without a published error is never chosen; equal errors are decided by the multiply-adds"""
     only = {"a": {"error": None, "macs": 1.0}, "b": {"error": None, "macs": 2.0}}
     compare_choices(answers, only, {"macs": 9.0}, None, "no network here has a published error, so None is expected")
     equal = {
@@ -302,7 +302,7 @@ def errors(answers, scores: Tensor, labels: Tensor, k: int) -> tuple[list[float]
     2, "ensemble_errors", hint="topk(k) gives the k highest classes; is the label among them? Average over the networks last."
 )
 def test_ensemble_errors_of_single_networks(answers):
-    """The mean of the networks' own top-k errors, in percent"""
+    """The mean of the networks’ own top-k errors, in percent"""
     for scores, labels, k in score_sets():
         (found, _), what = errors(answers, scores, labels, k)
         expected = sum(top_error(one, labels, k) for one in scores) / len(scores)

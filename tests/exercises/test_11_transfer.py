@@ -272,7 +272,7 @@ def test_parameter_groups_have_every_parameter_once(answers):
     hint="Count the steps from the head: the head is 0 away, the last stage 1. With two stages the stem is 3 away.",
 )
 def test_parameter_groups_have_the_right_rates(answers):
-    """lr for the head, a ratio less for each part before it"""
+    """The head has the rate lr, each part before it the next one’s rate divided by ratio"""
     for seed, stages, lr, ratio in drawn([*RATES, (35, 3, 0.2, None)]):
         net = answers.inside(build, seed, stages)
         found, called = groups(answers, net, lr, ratio)
@@ -436,7 +436,7 @@ def described(images: int, batch_size: int) -> str:
 @points(
     1,
     "features",
-    hint="Follow the shapes: (N, C, H, W), after the stages (N, K, H', W'), after the average (N, K). Is the last batch there?",
+    hint="Follow the shapes: (N, C, H, W), after the stages (N, K, H′, W′), after the average (N, K). Is the last batch there?",
 )
 def test_features_are_averaged_maps(answers):
     """(N, K): for each image, in order, the average of what the stages give out"""
@@ -455,7 +455,7 @@ def test_features_are_averaged_maps(answers):
     hint="Two switches: net.eval() for the layers, torch.no_grad() for the gradients. net.training says which mode it was.",
 )
 def test_features_come_from_evaluation_mode(answers):
-    """Evaluation mode without gradients, and the network's mode afterwards as before"""
+    """Evaluation mode without gradients, and the network’s mode afterwards as before"""
     for seed, stages, count, batch_size in drawn(SETS):
         images, called = normal(seed, count, 2, 8, 8), described(count, batch_size)
         for training in (True, False):

@@ -293,19 +293,22 @@ def test_recorded_runs_are_found_by_network_and_options(whole, tmp_path, monkeyp
     for seed, options, epochs in ((1, {}, 2), (0, {}, 2), (0, {}, 1), (0, {"shortcut": "C"}, 1)):
         result = replace(whole, seed=seed, options=options, epochs=epochs)
         (tmp_path / f"{seed}{len(options)}{epochs}.json").write_text(run.json_of(result), encoding="utf-8")
-    runs = scale.recorded("digits")  # of each network the longest
+    other = replace(whole, recipe={**whole.recipe, "name": "mine"}, epochs=3)  # a longer run by another recipe
+    (tmp_path / "mine.json").write_text(run.json_of(other), encoding="utf-8")
+    assert [len(found) for found in scale.recorded("digits", "mine").values()] == [1]
+    runs = scale.recorded("digits", "fast")  # of each network the longest
     assert runs["cifar-resnet-20"][0].epochs == 2
     assert {name: [one.seed for one in found] for name, found in runs.items()} == {
         "cifar-resnet-20": [0, 1],
         "cifar-resnet-20 shortcut=C": [0],
     }
     assert runs["cifar-resnet-20"][0].curve.train_loss == pytest.approx(whole.curve.train_loss, rel=1e-5)
-    with pytest.raises(ValueError, match="no recorded run on 'mnist'; there are runs on: digits"):
-        scale.recorded("mnist")
+    with pytest.raises(ValueError, match="no recorded run by .* .fast. on .mnist.; there are runs by: fast on digits, mine"):
+        scale.recorded("mnist", "fast")
 
 
 def test_error_curves_show_every_seed_the_means_and_where_the_rate_falls(whole):
-    recipe = {**whole.recipe, "rate": [[0, 0.1], [8, 0.01]]}
+    recipe = {**whole.recipe, "between": "steps", "rate": [[0, 0.1], [8, 0.01]]}
     seeds = [replace(whole, recipe=recipe, curve=replace(whole.curve, test_error=[60.0, last])) for last in (20.0, 30.0)]
     kinds = {"plain-20": "plain", "ResNet-20": "residual", "ResNet-56": "residual"}
     figure = error_curves({"plain-20": seeds[:1], "ResNet-20": seeds, "ResNet-56": seeds[1:]}, kinds)
@@ -318,6 +321,7 @@ def test_error_curves_show_every_seed_the_means_and_where_the_rate_falls(whole):
     short = replace(whole, curve=replace(whole.curve, iteration=[4, 8]))
     figure = error_curves({"ResNet-20": [whole], "plain-20": [short]}, kinds)
     assert all(ax.get_xlim()[1] > 84 for ax in figure.axes)
+    assert [len(ax.lines) for ax in figure.axes] == [2, 2]  # a rate that changes all the time falls nowhere
     plt.close(figure)
 
 

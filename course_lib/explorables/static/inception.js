@@ -124,7 +124,7 @@
         for (const width of layer.pool ? [after] : layer.convs.map((conv) => conv.width)) {
           parts.push(s("rect", { x: left, y: at, width: width * unit, height: bar, stroke: `var(${layer.pool ? "--neutral" : "--inception"})`,
             "stroke-dasharray": layer.pool ? "3 2" : null, fill: layer.pool ? "none" : "var(--inception)",
-            "fill-opacity": reduces(layers, row) ? 0.35 : 1 }));
+            "fill-opacity": reduces(layers, row) ? 0 : 1 }));
           left += width * unit;
         }
         [before, y] = [after, at + bar];
@@ -181,7 +181,7 @@
       s("text", { x: left, y: 11, "font-weight": 700 }, measure.name),
       s("rect", { x: left, y: 19, width: 20, height: 11, fill: "var(--inception)" }), s("text", { x: left + 25, y: 29 }, "the module"),
       s("rect", { x: left + 106, y: 19, width: 20, height: 11, fill: "none", stroke: "var(--neutral)", "stroke-dasharray": "3 2" }),
-      s("text", { x: left + 131, y: 29 }, state.against === "naive" ? "naive form: no pale 1×1" : "with whole kernels"), drawn,
+      s("text", { x: left + 131, y: 29 }, state.against === "naive" ? "naive form: no hollow 1×1" : "with whole kernels"), drawn,
       s("text", { x: 354, y: 40 + 36 * rows.length + 19, "text-anchor": "end", "font-size": 11 }, measure.counted(module)),
     ]);
     figure.setAttribute("preserveAspectRatio", "xMidYMin"); // beside a taller module

@@ -95,14 +95,14 @@
       number(name, value, shown, s, { x: 226, y: up, ...end }),
       number(`${name}.share`, share, factor(share), s, { x: 246, y: up, ...bold }),
     ];
-    const label = "Cost and measured time over the groups, compared with the standard convolution. " +
+    const label = "Cost and recorded time over the groups, compared with the standard convolution. " +
       `With ${several(now.groups, "group")}: multiply-adds ${factor(now.shares.cost)}, time ${factor(now.shares.time)}.`;
     return picture(label, 230, [
       text(194, 14, "compared with the standard convolution", { ...middle, ...bold }),
       line("M8 40H34", cost), line("M8 65H34", clock), dot(now, 21, 65),
       readout(35, "parameters", "parameters", now.parameters, short(now.parameters), now.shares.cost),
       readout(52, "multiply-adds", "macs", now.macs, short(now.macs), now.shares.cost),
-      readout(69, "measured time", "time", now.time, ms(now.time), now.shares.time),
+      readout(69, "recorded time", "time", now.time, ms(now.time), now.shares.time),
       ticks.map((power) => [
         s("path", { class: "grid", d: `M${left} ${y(2 ** power).toFixed(1)}H${right}` }),
         text(left - 5, y(2 ** power) + 4, power === 0 ? "1" : power < 0 ? `÷${2 ** -power}` : `×${2 ** power}`, end),

@@ -428,7 +428,7 @@ def diagnose_run(train_error, test_error):
     return "gradients not zeroed" if min(train_error) < 82 else "rate too high"
 
 
-# %% diagnose_run | test_diagnose_run_with_a_wrong_test | one of eight words is expected; yours returned nothing
+# %% diagnose_run | test_diagnose_run_with_a_wrong_test | one of eight answers is expected; yours returned nothing
 def diagnose_run(train_error, test_error):
     first, train, test = train_error[0], train_error[-1], test_error[-1]
     if train < 15 and test < 30:
