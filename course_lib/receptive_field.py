@@ -34,7 +34,7 @@ class Axis(NamedTuple):
         return Axis(self.low + self.jump * low, self.high + self.jump * high, self.jump * stride)
 
     def adaptive(self, size: int, out: int) -> "Axis":
-        """After pooling ``size`` positions to ``out``, where windows differ if the division leaves a remainder: a bound of all."""
+        """After pooling ``size`` positions to ``out``, where windows differ if it does not divide evenly: a bound of all."""
         if out == 1:
             return self.whole(size)
         scale = Fraction(size, out)
