@@ -92,7 +92,7 @@ def training_curves(runs: Mapping[str, Sequence[Run]], kind: str | Mapping[str, 
 
 
 def label_line_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write names beside the right end of lines on a 0 to 100 axis, pushed apart if they would overlap and tied to their lines."""
+    """Write names beside the right end of lines on a 0 to 100 axis, pushed apart if they overlap and tied to their lines."""
     y = -100.0
     tie = {"arrowstyle": "-", "linewidth": 0.8, "shrinkA": 2, "shrinkB": 1, "relpos": (0, 0.5)}
     for value, name, colour in sorted(ends):
