@@ -9,19 +9,24 @@
         jailed.cpu  # CPU seconds of the answer process
 """
 
+import ast
 import os
 import signal
+import sys
 import time
 from dataclasses import replace
 
 from course_lib.grading import wire
 from course_lib.grading.door import Backend
 from course_lib.grading.jail import JailError, Limits
-from course_lib.grading.notebook import Source
+from course_lib.grading.notebook import Source, Statement
 from course_lib.grading.processes import REPLY, Process, Zygote
 from course_lib.grading.results import Stopped
+from course_lib.grading.zygote import MODULES
 
 PATIENCE = 2  # seconds for a process that has closed its channel to be gone: freeing its memory takes time
+LOADED = {"course_lib", *sys.stdlib_module_names, *(name.partition(".")[0] for name in MODULES.split())}
+LOADING = Limits(seconds=10, memory=250)  # more of both where libraries are loaded: torchvision and scikit-learn take 4 s, 220 MB
 
 
 class Jailed(Backend):
@@ -31,6 +36,8 @@ class Jailed(Backend):
         source: the text of the notebook; only the statements that an answer needs go in.
         seconds: CPU time; the test waits three times as long and ten seconds more on the clock, all its requests together.
         memory: MB.
+
+    An answer whose text loads a library that the zygote has not loaded may use ten seconds and 250 MB more.
 
     Attributes:
         cpu: CPU seconds of the process, once it is closed.
@@ -42,6 +49,7 @@ class Jailed(Backend):
         self.zygote, self.limits = zygote, Limits(seconds, memory)
         self.cpu, self.instructor = 0.0, ""
         self._before = 0.0  # CPU seconds of tests before
+        self._loads = False  # libraries, in this test
         self._process: Process | None = None
         self._stopped: Stopped | None = None
         self._waited = 0.0
@@ -59,15 +67,12 @@ class Jailed(Backend):
             Stopped: if the process ended after the test before.
         """
         granted, self.limits = self.limits.seconds, replace(self.limits, seconds=seconds)
-        self._waited, self.cpu = 0.0, 0.0
+        self._waited, self.cpu, self._loads = 0.0, 0.0, False
         if self._stopped:
             raise self._stopped
         if self._process:
-            try:
-                if seconds != granted:
-                    self._before = self._process.grant(seconds)
-            except JailError as error:
-                raise Stopped("error", str(error)) from None
+            if seconds != granted:
+                self._before = self._grant()
             self.students, self._sent = set(), {}
             self._ask("begin", ())
 
@@ -80,6 +85,16 @@ class Jailed(Backend):
                 self.close()
                 return
             self.cpu, self._before = used - self._before, used
+
+    def _statements(self, space: str, source: Source, name: str) -> tuple:
+        if not self._loads and any(map(_loads, source.closure(name))):
+            self._loads = True
+            self.limits = replace(self.limits, seconds=self.limits.seconds + LOADING.seconds)
+            if self._process:
+                self._grant()
+            else:  # the limit on memory stays what it was at the start
+                self.limits = replace(self.limits, memory=self.limits.memory + LOADING.memory)
+        return super()._statements(space, source, name)
 
     def exchange(self, frame: bytes) -> bytes:
         if self._stopped:
@@ -101,6 +116,13 @@ class Jailed(Backend):
             return super()._ask(*args, **kwargs)
         except wire.ProtocolError as error:
             self._stop(error)
+
+    def _grant(self) -> float:
+        """Allow the process its limit from now on; CPU seconds so far."""
+        try:
+            return self._process.grant(self.limits.seconds)
+        except JailError as error:
+            raise Stopped("error", str(error)) from None
 
     def _open(self) -> None:
         try:
@@ -169,3 +191,18 @@ class Jailed(Backend):
         if end["memory"] > 0.8 * self.limits.memory:
             return "memory", f"your answer needs more than {self.limits.memory} MB of memory"
         return "crash", f"your answer ended Python: {signal.strsignal(number)}"
+
+
+def _loads(statement: Statement) -> bool:
+    """Whether a statement loads a library that the zygote has not, or what torch loads for its optimisers."""
+    for node in ast.walk(statement.node):
+        parts = []
+        if isinstance(node, ast.Import):
+            parts = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = [[*(node.module or "course_lib").split("."), alias.name] for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            parts = [["torch", node.attr]]
+        if any(names[0] not in LOADED or "optim" in names for names in parts):
+            return True
+    return False

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -251,6 +251,43 @@ def test_the_cpu_seconds_are_known_when_it_is_closed(zygote):
     assert 0.3 < jailed.cpu < 1
     with pytest.raises(Stopped, match="the test is over"):
         Answers(jailed).f()
+
+
+@pytest.mark.parametrize(
+    ("line", "loads"),
+    [
+        ("import torchvision", True),
+        ("from torchvision.transforms import v2 as math", True),
+        ("from torch import optim", True),
+        ("make = torch.optim.SGD", True),
+        ("import math, torch.nn.functional", False),
+        ("from course_lib.models import ConvNet", False),
+    ],
+)
+def test_an_answer_that_loads_a_library_has_time_for_it(zygote, line, loads):
+    code = f"import time, torch\ndef f(seconds):\n    {line}\n    while time.process_time() < seconds: pass\ndef g(): return 1"
+    with Jailed(zygote, Source([code]), seconds=0.5, memory=1000) as jailed:
+        answers = Answers(jailed)
+        assert answers.g() == 1  # which loads nothing
+        with nullcontext() if loads else pytest.raises(Stopped, match="limit of 0.5 s of computing time"):
+            answers.f(3)
+
+
+def test_an_answer_that_loads_libraries_has_memory_for_them(answers):
+    code = "def f():\n    import sklearn.datasets, torchvision\n    return torchvision.torch.ones(50_000_000).sum().item()"
+    assert answers(code).f() == 50_000_000
+
+
+def test_time_for_loading_is_not_more_time_for_the_next_test(zygote):
+    with Jailed(
+        zygote, Source(["import torchvision\ndef f(): return torchvision.__name__\ndef g():\n    while True: pass"])
+    ) as jailed:
+        assert Answers(jailed).f() == "torchvision"
+        jailed.rest()
+        jailed.again(1)
+        with pytest.raises(Stopped, match="limit of 1 s of computing time"):
+            Answers(jailed).g()
+        assert jailed.cpu < 4
 
 
 def test_a_missing_answer_costs_no_process(zygote):
