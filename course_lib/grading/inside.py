@@ -49,7 +49,7 @@ class Room:
     """
 
     def __init__(self, names: dict | None = None, jailed: bool = False):
-        self.names = {"__name__": "__main__", **kernel.names()} if names is None else names
+        self.names = {"__name__": "__main__", **kernel.names(jailed)} if names is None else names
         self.jailed = jailed
         self.spaces: dict[str, Space] = {"": Space(self.names)}
         self.objects: list = []

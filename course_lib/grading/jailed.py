@@ -19,13 +19,14 @@ from dataclasses import replace
 from course_lib.grading import wire
 from course_lib.grading.door import Backend
 from course_lib.grading.jail import JailError, Limits
+from course_lib.grading.kernel import PACKAGES
 from course_lib.grading.notebook import Source, Statement
 from course_lib.grading.processes import REPLY, Process, Zygote
 from course_lib.grading.results import Stopped
 from course_lib.grading.zygote import MODULES
 
 PATIENCE = 2  # seconds for a process that has closed its channel to be gone: freeing its memory takes time
-LOADED = {"course_lib", *sys.stdlib_module_names, *(name.partition(".")[0] for name in MODULES.split())}
+LOADED = {"course_lib", "google", *PACKAGES, *sys.stdlib_module_names, *(name.partition(".")[0] for name in MODULES.split())}
 LOADING = Limits(seconds=10, memory=250)  # more of both where libraries are loaded: torchvision and scikit-learn take 4 s, 220 MB
 
 

@@ -448,3 +448,27 @@ name = input("your name")
     assert names["name"] == ""
     with pytest.raises(RuntimeError, match="no file can be uploaded while grading"):
         names["files"].upload()
+
+
+@pytest.mark.parametrize("jailed", [True, False])
+def test_a_notebooks_own_packages_are_there_where_they_are_not_installed(monkeypatch, jailed):
+    import sys
+    from importlib.util import find_spec
+
+    loaded = {name: module for name, module in sys.modules.items() if not name.startswith(("IPython", "ipywidgets"))}
+    monkeypatch.setattr(sys, "modules", loaded)
+    monkeypatch.setattr(kernel, "find_spec", lambda name: None)
+    kernel.names(jailed)
+    assert not loaded["IPython"].get_ipython() and not loaded["ipywidgets.widgets"].IntSlider(value=1)
+    assert find_spec("IPython").name == "IPython"  # torch's compiler asks for it
+    with pytest.raises(AttributeError):
+        loaded["IPython"].__version__  # noqa: B018
+
+
+def test_installed_packages_are_left_alone_outside_of_a_jail(monkeypatch):
+    import sys
+
+    loaded = {name: module for name, module in sys.modules.items() if not name.startswith(("IPython", "ipywidgets"))}
+    monkeypatch.setattr(sys, "modules", loaded)
+    kernel.names()
+    assert "IPython" not in loaded

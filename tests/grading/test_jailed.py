@@ -262,6 +262,7 @@ def test_the_cpu_seconds_are_known_when_it_is_closed(zygote):
         ("make = torch.optim.SGD", True),
         ("import math, torch.nn.functional", False),
         ("from course_lib.models import ConvNet", False),
+        ("from tqdm.auto import tqdm", False),
     ],
 )
 def test_an_answer_that_loads_a_library_has_time_for_it(zygote, line, loads):
