@@ -197,13 +197,12 @@ class Jailed(Backend):
 def _loads(statement: Statement) -> bool:
     """Whether a statement loads a library that the zygote has not, or what torch loads for its optimisers."""
     for node in ast.walk(statement.node):
-        parts = []
-        if isinstance(node, ast.Import):
-            parts = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = [[*(node.module or "course_lib").split("."), alias.name] for alias in node.names]
-        elif isinstance(node, ast.Attribute):
-            parts = [["torch", node.attr]]
-        if any(names[0] not in LOADED or "optim" in names for names in parts):
+        if isinstance(node, ast.Attribute) and node.attr == "optim":
             return True
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            package = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
+            for alias in node.names:
+                parts = f"{package}{alias.name}".split(".")
+                if parts[0] not in LOADED or "optim" in parts:
+                    return True
     return False

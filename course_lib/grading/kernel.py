@@ -84,20 +84,29 @@ class _Empty(ModuleType):
         return Nothing()
 
 
+def _put(path: str, **known) -> None:
+    """Let a package or module of nothing, but for what is known, be found by its name."""
+    sys.modules[path] = module = _Empty(path)
+    vars(module).update(known)
+    parent, _, name = path.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], name, module)
+
+
 def names(jailed: bool = False) -> dict[str, object]:
     """The names of a notebook's kernel, for the namespace of an answer.
 
-    ``import google.colab`` works then, and so do IPython, ipywidgets and tqdm: in a jail, where loading them takes time and may
-    need libraries of the system that are not there, as packages that do nothing; elsewhere only if they are not installed.
+    ``import google.colab`` works then, and so do IPython, ipywidgets and tqdm where they are not installed. In a jail the first
+    two are packages of nothing always, for loading them takes time and may need libraries of the system that are not there, and
+    so ``tqdm.notebook``, which needs both, is tqdm for a terminal.
     """
     for package, modules in PACKAGES.items():
-        if jailed or (package not in sys.modules and not find_spec(package)):
+        tqdm = sys.modules.get("tqdm") if package == "tqdm" else None  # torch loads it where it is installed
+        if tqdm and jailed:
+            _put("tqdm.notebook", tqdm=tqdm.tqdm, tqdm_notebook=tqdm.tqdm, trange=tqdm.trange)
+        elif jailed or (package not in sys.modules and not find_spec(package)):
             for path in (package, *(f"{package}.{name}" for name in modules)):
-                sys.modules[path] = module = _Empty(path)
-                vars(module).update(KNOWN.get(package, {}))
-                parent, _, name = path.rpartition(".")
-                if parent:
-                    setattr(sys.modules[parent], name, module)
+                _put(path, **KNOWN.get(package, {}))
     for path in ("google", "google.colab"):
         sys.modules.setdefault(path, _Empty(path))
     colab = {"files": _Files(), **dict.fromkeys(("auth", "data_table", "drive", "output", "userdata", "widgets"), Nothing())}

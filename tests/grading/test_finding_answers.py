@@ -455,10 +455,14 @@ def test_a_notebooks_own_packages_are_there_where_they_are_not_installed(monkeyp
     import sys
     from importlib.util import find_spec
 
-    loaded = {name: module for name, module in sys.modules.items() if not name.startswith(("IPython", "ipywidgets"))}
+    missing = ("IPython", "ipywidgets", "tqdm")
+    loaded = {name: module for name, module in sys.modules.items() if not name.startswith(missing)}
     monkeypatch.setattr(sys, "modules", loaded)
     monkeypatch.setattr(kernel, "find_spec", lambda name: None)
     kernel.names(jailed)
+    for bar in (loaded["tqdm"].tqdm, loaded["tqdm"].auto.tqdm, loaded["tqdm.notebook"].tqdm):
+        assert list(bar([1, 2], desc="x")) == [1, 2] and len(bar([1, 2])) == 2
+    assert list(loaded["tqdm.auto"].trange(1, 3, leave=False)) == [1, 2] and bar(total=5).update(1) is not None
     assert not loaded["IPython"].get_ipython() and not loaded["ipywidgets.widgets"].IntSlider(value=1)
     assert find_spec("IPython").name == "IPython"  # torch's compiler asks for it
     with pytest.raises(AttributeError):
@@ -472,3 +476,14 @@ def test_installed_packages_are_left_alone_outside_of_a_jail(monkeypatch):
     monkeypatch.setattr(sys, "modules", loaded)
     kernel.names()
     assert "IPython" not in loaded
+
+
+def test_tqdm_is_itself_in_a_jail_but_draws_no_widget(monkeypatch):
+    import sys
+
+    import tqdm
+
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.setattr(tqdm, "notebook", None, raising=False)
+    kernel.names(jailed=True)
+    assert sys.modules["tqdm"] is tqdm and sys.modules["tqdm.notebook"].tqdm is tqdm.notebook.tqdm is tqdm.tqdm
